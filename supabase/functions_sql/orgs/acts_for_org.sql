@@ -1,0 +1,11 @@
+create or replace function app.acts_for_org(p_org_id uuid) returns boolean
+  language sql stable security definer set search_path = ''
+as $$
+  -- A definer function keeps the caller's `role` setting: an API request shows anon or authenticated there,
+  -- the worker, the sidecar and service_role do not.
+  select current_setting('role') not in ('anon', 'authenticated')
+      or p_org_id = any (array(select app.my_writable_org_ids()));
+$$;
+comment on function app.acts_for_org(uuid) is
+  'True when the caller may change rows of this org: the system, or a signed-in owner or staff member of it.';
+revoke all on function app.acts_for_org(uuid) from public, anon, authenticated, service_role;

@@ -1,0 +1,26 @@
+create or replace function app.furnish_org() returns trigger
+  language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  insert into public.branding (org_id, display_name) values (new.id, new.name);
+  insert into public.booking_settings (org_id, timezone) values (new.id, new.timezone);
+  insert into public.sms_settings (org_id, timezone) values (new.id, new.timezone);
+  insert into public.session_types (org_id, name, slug, duration_mins, color, sort_order)
+  values (new.id, 'Session', 'pt_session', 60, '#3B82F6', 0),
+         (new.id, 'Short session', 'short_session', 30, '#10B981', 1),
+         (new.id, 'Consultation', 'consultation', 30, '#8B5CF6', 2);
+  insert into public.sms_schedules (org_id, type, label, mins_offset, body)
+  values (new.id, 'pre_session', 'Reminder the day before', 1440,
+          'Hi {{client_name}}, a reminder of your session on {{session_datetime}}. {{coach_name}}'),
+         (new.id, 'post_session', 'Follow-up', 60,
+          'Hi {{client_name}}, thanks for today. Sessions left: {{sessions_remaining}}. {{coach_name}}');
+  return null;
+end;
+$$;
+comment on function app.furnish_org() is
+  'Every org has branding, settings rows, session types and text schedules from birth.';
+revoke all on function app.furnish_org() from public, anon, authenticated, service_role;
+
+create or replace trigger orgs_furnish
+  after insert on public.orgs
+  for each row execute function app.furnish_org();

@@ -1,0 +1,9 @@
+-- Set-based on purpose: `org_id = any (array(select app.my_org_ids()))` runs once per query and uses the index.
+create or replace function app.my_org_ids() returns setof uuid
+  language sql stable security definer set search_path = ''
+as $$
+  select m.org_id from public.org_members as m where m.user_id = (select auth.uid());
+$$;
+comment on function app.my_org_ids() is 'Orgs whose rows the signed-in user may read: those they are a member of.';
+revoke all on function app.my_org_ids() from public, anon, authenticated, service_role;
+grant execute on function app.my_org_ids() to authenticated;

@@ -1,0 +1,17 @@
+create or replace function app.refuse_ledger_change() returns trigger
+  language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  raise exception using errcode = 'PT403', message = 'ledger_is_append_only',
+    hint = 'Correct a count with a new entry: use_session(), release_session() or an edit of the pack.';
+end;
+$$;
+comment on function app.refuse_ledger_change() is 'The session ledger is append-only, for everyone.';
+revoke all on function app.refuse_ledger_change() from public, anon, authenticated, service_role;
+
+create or replace trigger session_ledger_append_only
+  before update or delete on public.session_ledger
+  for each row execute function app.refuse_ledger_change();
+create or replace trigger session_ledger_no_truncate
+  before truncate on public.session_ledger
+  for each statement execute function app.refuse_ledger_change();

@@ -1,0 +1,122 @@
+-- Texts: the org's settings, the outbox, what the provider said, and who must not be texted.
+
+create table public.sms_settings (
+  org_id uuid primary key references public.orgs (id) on delete cascade,
+  enabled boolean not null default true,
+  twilio_account_sid text,
+  twilio_messaging_service_sid text,
+  twilio_phone_number text unique check (twilio_phone_number ~ '^\+[1-9][0-9]{6,14}$'),
+  quiet_hours_start integer default 21 check (quiet_hours_start between 0 and 23),
+  quiet_hours_end integer default 8 check (quiet_hours_end between 0 and 23),
+  timezone text not null default 'Australia/Brisbane',
+  max_sms_per_client_per_day integer default 5 check (max_sms_per_client_per_day >= 0),
+  max_sms_per_hour integer default 100 check (max_sms_per_hour >= 0),
+  send_booking_confirmations boolean not null default true,
+  send_session_reminders boolean not null default true,
+  send_feedback_requests boolean not null default true,
+  reminder_hours_before integer default 24,
+  reminder_mins_before integer default 60,
+  feedback_hours_after integer default 2,
+  feedback_mins_after integer default 90,
+  updated_at timestamptz not null default now(),
+  constraint sms_settings_timezone_is_the_orgs foreign key (org_id, timezone)
+    references public.orgs (id, timezone) on update cascade on delete cascade
+    deferrable initially deferred
+);
+comment on column public.sms_settings.twilio_phone_number is
+  'E.164. Sender of the org''s texts; a reply to it belongs to this org.';
+create index sms_settings_org_id_timezone_idx on public.sms_settings (org_id, timezone);
+
+create table public.sms_schedules (
+  id uuid primary key default gen_random_uuid(),
+  org_id uuid not null references public.orgs (id) on delete cascade,
+  type text not null check (type in ('pre_session', 'post_session')),
+  label text not null check (btrim(label) <> ''),
+  mins_offset integer not null default 60 check (mins_offset >= 0),
+  body text not null check (btrim(body) <> ''),
+  enabled boolean not null default true,
+  sort_order integer not null default 0,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now()
+);
+comment on column public.sms_schedules.mins_offset is
+  'Minutes before the start (pre_session) or after the end (post_session).';
+create index sms_schedules_org_id_idx on public.sms_schedules (org_id);
+
+create table public.sms_messages (
+  id uuid primary key default gen_random_uuid(),
+  org_id uuid not null references public.orgs (id) on delete cascade,
+  client_id uuid references public.clients (id) on delete cascade,
+  to_phone text not null,
+  from_phone text not null,
+  template_key text,
+  body text not null,
+  variables jsonb,
+  related_entity_type text,
+  related_entity_id uuid,
+  status text not null default 'pending'
+    check (status in ('pending', 'queued', 'sending', 'sent', 'delivered', 'failed', 'cancelled', 'unknown')),
+  scheduled_for timestamptz not null default now(),
+  locked_until timestamptz,
+  sent_at timestamptz,
+  delivered_at timestamptz,
+  failed_at timestamptz,
+  provider_message_id text unique,
+  idempotency_key text unique,
+  error_code text,
+  error_message text,
+  metadata jsonb default '{}',
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  constraint sms_messages_sent_has_provider_id
+    check (status not in ('sent', 'delivered') or provider_message_id is not null)
+);
+comment on table public.sms_messages is
+  'Outbox. `unknown`: the provider was called and never answered; never sent again blindly.';
+create index sms_messages_org_id_idx on public.sms_messages (org_id, created_at);
+create index sms_messages_client_id_idx on public.sms_messages (client_id, created_at);
+create index sms_messages_related_entity_idx on public.sms_messages (related_entity_id);
+create index sms_messages_due_idx on public.sms_messages (scheduled_for) where status in ('pending', 'queued');
+create index sms_messages_sending_idx on public.sms_messages (locked_until) where status = 'sending';
+
+create table public.sms_events (
+  id uuid primary key default gen_random_uuid(),
+  message_id uuid references public.sms_messages (id) on delete set null,
+  org_id uuid references public.orgs (id) on delete cascade,
+  provider text not null default 'twilio',
+  provider_message_id text not null,
+  event_type text not null,
+  event_status text,
+  error_code text,
+  error_message text,
+  event_payload jsonb not null default '{}',
+  dedupe_key text not null unique,
+  received_at timestamptz not null default now(),
+  processed_at timestamptz
+);
+create index sms_events_message_id_idx on public.sms_events (message_id);
+create index sms_events_org_id_idx on public.sms_events (org_id);
+
+create table public.sms_suppression (
+  id uuid primary key default gen_random_uuid(),
+  org_id uuid not null references public.orgs (id) on delete cascade,
+  phone text not null,
+  reason text not null check (reason in ('opt_out', 'invalid_number', 'carrier_violation', 'manual')),
+  source text not null default 'system',
+  notes text,
+  client_id uuid references public.clients (id) on delete set null,
+  created_at timestamptz not null default now(),
+  unique (org_id, phone)
+);
+create index sms_suppression_client_id_idx on public.sms_suppression (client_id);
+
+alter table public.sms_settings enable row level security;
+alter table public.sms_schedules enable row level security;
+alter table public.sms_messages enable row level security;
+alter table public.sms_events enable row level security;
+alter table public.sms_suppression enable row level security;
+grant select, insert, update on public.sms_settings to authenticated;
+grant select, insert, update, delete on public.sms_schedules to authenticated;
+grant select on public.sms_messages, public.sms_events, public.sms_suppression to authenticated;
+grant select, insert, update, delete on public.sms_settings, public.sms_schedules, public.sms_messages,
+  public.sms_events, public.sms_suppression to service_role;
