@@ -12,7 +12,9 @@ from devstack.problems import Problem
 FUNCTIONS = ROOT / "supabase" / "functions_sql"
 MIGRATIONS = ROOT / "supabase" / "migrations"
 
-_BLOCK = re.compile(r"^-- >>> functions_sql/(?P<name>\S+)\n(?P<text>.*?)^-- <<< functions_sql/\S+\n", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(
+    r"^-- >>> functions_sql/(?P<name>\S+)\n(?P<text>.*?)^-- <<< functions_sql/\S+\n", re.MULTILINE | re.DOTALL
+)
 
 
 def function_files() -> dict[str, str]:
@@ -50,7 +52,9 @@ def render(now: datetime) -> Path | None:
     newest = max((file.name[:14] for file in MIGRATIONS.glob("*.sql")), default="0")
     version = max(now.strftime("%Y%m%d%H%M%S"), str(int(newest) + 1))
     target = MIGRATIONS / f"{version}_functions.sql"
-    blocks = [f"-- >>> functions_sql/{name}\n{text}-- <<< functions_sql/{name}\n" for name, text in texts.items()]
+    blocks = [
+        f"-- >>> functions_sql/{name}\n{text}-- <<< functions_sql/{name}\n" for name, text in texts.items()
+    ]
     target.write_text(
         "-- Rendered from supabase/functions_sql by `./just functions`; change the files there, not this one.\n"
         "set check_function_bodies = off;\n\n" + "\n".join(blocks)
@@ -61,7 +65,9 @@ def render(now: datetime) -> Path | None:
 def main() -> None:
     """Render what changed and say so."""
     if gone := removed() - _dropped():
-        raise Problem(f"{', '.join(sorted(gone))}: shipped by a migration but gone; write a migration that drops it.")
+        raise Problem(
+            f"{', '.join(sorted(gone))}: shipped by a migration but gone; write a migration that drops it."
+        )
     target = render(datetime.now(UTC))
     print(f"wrote {target.relative_to(ROOT)}" if target else "every function file is shipped by a migration")
 

@@ -7,8 +7,12 @@ import secrets
 import socket
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from devstack.problems import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -18,6 +22,7 @@ class Ports:
     """TCP ports on 127.0.0.1. `COACH_OS_PORT_OFFSET` shifts all of them, to run a second stack."""
 
     api: int
+    lite: int
     postgres: int
     sidecar: int
     twilio: int
@@ -30,6 +35,7 @@ class Ports:
         offset = int(os.environ.get("COACH_OS_PORT_OFFSET", "0"))
         return cls(
             api=54321 + offset,
+            lite=54320 + offset,
             postgres=54322 + offset,
             sidecar=54330 + offset,
             twilio=54331 + offset,
@@ -62,7 +68,7 @@ def load_secrets(folder: Path) -> dict[str, str]:
     known = {}
     if file.exists():
         known = dict(line.split("=", 1) for line in file.read_text().splitlines() if "=" in line)
-    makers = {
+    makers: dict[str, Callable[[], str]] = {
         "POSTGRES_PASSWORD": lambda: secrets.token_hex(16),
         "LOCAL_API_JWT_SECRET": lambda: secrets.token_urlsafe(48),
         "SUPABASE_PUBLISHABLE_KEY": lambda: "sb_publishable_" + secrets.token_urlsafe(24),

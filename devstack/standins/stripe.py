@@ -1,0 +1,401 @@
+"""A local stand-in for Stripe's API and Checkout, reached by stripe-python through `base_addresses`.
+
+Speaks Checkout Sessions, what a paid one leaves behind (payment intent, charge, balance transaction) and
+events with signed webhooks; Connect's Stripe-Account header keeps accounts apart. Rules and shapes:
+https://docs.stripe.com/api, https://docs.stripe.com/api/idempotent_requests,
+https://docs.stripe.com/webhooks#verify-manually and https://docs.stripe.com/connect/authentication.
+"""
+
+import copy
+import hmac
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+import click
+from aiohttp import web
+from stripe import RequestOptions
+from stripe.params.checkout import SessionCreateParams
+
+from devstack.standins.faults import Fault, Faults
+from devstack.standins.pages import Payment, message_page, payment_page
+from devstack.standins.server import (
+    Caller,
+    Json,
+    add_control_routes,
+    bad_request,
+    basic_credentials,
+    json_response,
+    read_json,
+    serve,
+)
+from devstack.standins.stripe_events import Events, StoredEvent, sign_event
+from devstack.standins.stripe_forms import StripeError, decode_form, expand
+from devstack.standins.stripe_objects import (
+    API_VERSION,
+    checkout_session,
+    complete_session,
+    event,
+    format_amount,
+    line_items,
+    new_id,
+    payment,
+)
+
+__all__ = ["API_VERSION", "StripeConfig", "create_stripe_app", "sign_event"]
+
+# What the pinned version's own client may send; Stripe refuses every other name.
+_SESSION_PARAMS = frozenset(SessionCreateParams.__annotations__) - frozenset(RequestOptions.__annotations__)
+_MAX_DELIVERIES = 100
+_REQUEST_ID = web.RequestKey("request_id", str)
+_NO_KEY = (
+    "You did not provide an API key. You need to provide your API key in the Authorization header,"
+    " using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY')."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StripeConfig:
+    """Settings of the stand-in; events go to `{public_url}/webhooks/stripe`, signed with `webhook_secret`."""
+
+    secret_key: str = field(repr=False)
+    webhook_secret: str = field(repr=False)
+    public_url: str
+    webhook_timeout_s: float = 10.0
+
+
+@dataclass(slots=True)
+class _Sold:
+    """A Checkout Session with what belongs to it but is not part of the object."""
+
+    session: Json
+    line_items: list[Json]
+    intent_data: Json
+    account: str | None
+    event: StoredEvent | None = None
+
+
+@dataclass(slots=True)
+class _Saved:
+    """The first answer to an idempotency key, and the parameters it was an answer to."""
+
+    params: Json
+    body: Json
+    request_id: str
+
+
+def create_stripe_app(config: StripeConfig) -> web.Application:
+    """Build one stand-in with its own, empty memory."""
+    standin = _Stripe(config)
+    app = web.Application(middlewares=[standin.guard])
+    add_control_routes(app, standin.faults, standin.caller, standin.clear)
+    app.router.add_post("/v1/checkout/sessions", standin.create_session)
+    app.router.add_get("/v1/checkout/sessions/{id}", standin.fetch)
+    app.router.add_get("/v1/payment_intents/{id}", standin.fetch)
+    app.router.add_get("/v1/charges/{id}", standin.fetch)
+    app.router.add_get("/v1/balance_transactions/{id}", standin.fetch)
+    app.router.add_get("/v1/events", standin.list_events)
+    app.router.add_get("/v1/events/{id}", standin.fetch_event)
+    app.router.add_get("/pay/{id}", standin.show_payment)
+    app.router.add_post("/pay/{id}", standin.submit_payment)
+    app.router.add_post("/_control/pay", standin.control_pay)
+    app.router.add_post("/_control/emit", standin.control_emit)
+    app.router.add_post("/_control/deliver", standin.control_deliver)
+    app.router.add_get("/_control/events", standin.control_events)
+    return app
+
+
+class _Stripe:
+    """The memory and the handlers of one stand-in."""
+
+    def __init__(self, config: StripeConfig) -> None:
+        self.config = config
+        self.faults = Faults()
+        self.caller = Caller(config.public_url, config.webhook_timeout_s)
+        self.events = Events(self.caller, config.webhook_secret)
+        self._sold: dict[str, _Sold] = {}
+        self._objects: dict[str, Json] = {}
+        self._owners: dict[str, str | None] = {}
+        self._saved: dict[tuple[str | None, str], _Saved] = {}
+
+    def clear(self) -> None:
+        """Forget everything."""
+        for memory in (self._sold, self._objects, self._owners, self._saved):
+            memory.clear()
+        self.events.clear()
+
+    # The API
+
+    @web.middleware
+    async def guard(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        """Check key and version of API calls, write errors as Stripe does, and number the requests."""
+        if not request.path.startswith("/v1/"):
+            return await handler(request)
+        request_id = new_id("req_", 14)
+        request[_REQUEST_ID] = request_id
+        try:
+            self._authenticate(request)
+            response = await handler(request)
+        except StripeError as error:
+            response = json_response(error.body, error.status)
+        except web.HTTPNotFound:
+            message = f"Unrecognized request URL ({request.method}: {request.path})."
+            response = json_response(StripeError(message).body, 404)
+        if not response.prepared:
+            response.headers["Request-Id"] = request_id
+            response.headers["Stripe-Version"] = API_VERSION
+        return response
+
+    def _authenticate(self, request: web.Request) -> None:
+        header = request.headers.get("Authorization", "")
+        # The key comes as a bearer token, or as the user of basic authentication (as curl -u sends it).
+        bearer = header.removeprefix("Bearer ") if header.startswith("Bearer ") else ""
+        key = bearer or basic_credentials(request)[0]
+        if not key:
+            raise StripeError(_NO_KEY, status=401)
+        if not hmac.compare_digest(key.encode(), self.config.secret_key.encode()):
+            raise StripeError(f"Invalid API Key provided: {key[:7]}****", status=401)
+        version = request.headers.get("Stripe-Version", API_VERSION)
+        if version != API_VERSION:
+            raise StripeError(f"The stand-in speaks API version {API_VERSION} only, not {version}.")
+
+    async def create_session(self, request: web.Request) -> web.Response:
+        """Create a Checkout Session once per idempotency key, or show a fault instead."""
+        params = decode_form(await request.text())
+        account, key = _account(request), request.headers.get("Idempotency-Key")
+        if key is not None and len(key) > 255:
+            raise StripeError("Idempotency keys are at most 255 characters long.", kind="idempotency_error")
+        saved = self._saved.get((account, key)) if key else None
+        if saved is not None:
+            if saved.params != params:
+                raise StripeError(
+                    "Keys for idempotent requests can only be used with the same parameters they were first"
+                    f" used with. Try using a key other than '{key}' if you meant to execute a different"
+                    " request.",
+                    kind="idempotency_error",
+                )
+            return await self.faults.answer(request, partial(_replay, saved, key or ""), _injected)
+        sold, body = self._draft(request, params, account)
+
+        def create() -> web.Response:
+            session_id = sold.session["id"]
+            self._sold[session_id] = sold
+            self._objects[session_id] = sold.session
+            self._owners[session_id] = account
+            if key:
+                # Recording and saving happen in one step, so no second request can find the first one
+                # half done (Stripe's 409): a late answer is late on its way back.
+                self._saved[account, key] = _Saved(params, body, request[_REQUEST_ID])
+            return json_response(body, headers={"Idempotency-Key": key} if key else None)
+
+        return await self.faults.answer(request, create, _injected)
+
+    def _draft(self, request: web.Request, params: Json, account: str | None) -> tuple[_Sold, Json]:
+        """Check the parameters and build the session. What fails here is not saved under the key.
+
+        https://docs.stripe.com/api/idempotent_requests: a request that fails validation never began.
+        """
+        for name in params:
+            if name not in _SESSION_PARAMS:
+                message = f"Received unknown parameter: {name}"
+                raise StripeError(message, code="parameter_unknown", param=name)
+        items = line_items(params)
+        origin = f"{request.scheme}://{request.host}"
+        session = checkout_session(params, items, origin, account)
+        sold = _Sold(session, items, params.get("payment_intent_data", {}), account)
+        return sold, self._expanded(session, _expand_paths(params), items)
+
+    async def fetch(self, request: web.Request) -> web.Response:
+        """Fetch a session or one of the objects of a payment."""
+        found = self._objects.get(request.match_info["id"])
+        collection = request.path.split("/")[-2].removesuffix("s")
+        kind = "checkout.session" if collection == "session" else collection
+        if (
+            found is None
+            or found["object"] != kind
+            or self._owners.get(request.match_info["id"]) != _account(request)
+        ):
+            raise _no_such(kind, request.match_info["id"])
+        sold = self._sold.get(found["id"])
+        paths = _expand_paths(decode_form(request.query_string))
+        return json_response(self._expanded(found, paths, sold.line_items if sold else None))
+
+    def _expanded(self, resource: Json, paths: list[str], items: list[Json] | None) -> Json:
+        if "line_items" in paths and items is not None:
+            # Line items are not part of the object unless asked for.
+            url = f"/v1/checkout/sessions/{resource['id']}/line_items"
+            listed = {"object": "list", "data": items, "has_more": False, "url": url}
+            resource = {**resource, "line_items": listed}
+        return expand(resource, paths, self._objects.get)
+
+    async def list_events(self, request: web.Request) -> web.Response:
+        """List the account's events, newest first."""
+        return json_response(self.events.page(request.query, _account(request)))
+
+    async def fetch_event(self, request: web.Request) -> web.Response:
+        """Fetch one event."""
+        stored = self.events.get(request.match_info["id"])
+        if stored is None or stored.account != _account(request):
+            raise _no_such("event", request.match_info["id"])
+        return json_response(stored.event)
+
+    # Paying
+
+    async def show_payment(self, request: web.Request) -> web.Response:
+        """Show the page a session's `url` points at."""
+        sold = self._sold.get(request.match_info["id"])
+        if sold is None:
+            text = message_page("Not found", "There is no such checkout, or the stand-in was restarted.")
+            return web.Response(text=text, status=404, content_type="text/html")
+        session, currency = sold.session, sold.session["currency"]
+        lines = [
+            (f"{item['description']} × {item['quantity']}", format_amount(item["amount_total"], currency))  # noqa: RUF001
+            for item in sold.line_items
+        ]
+        total = format_amount(session["amount_total"], currency)
+        open_ = session["status"] == "open"
+        page = payment_page(Payment(session["id"], lines, total, open_, session["cancel_url"]))
+        return web.Response(text=page, content_type="text/html")
+
+    async def submit_payment(self, request: web.Request) -> web.Response:
+        """Pay, tell the webhook, and go to the success page.
+
+        Checkout waits for the webhook's answer, up to its timeout, before it redirects:
+        https://docs.stripe.com/checkout/fulfillment. Paying twice pays once.
+        """
+        sold = self._sold.get(request.match_info["id"])
+        if sold is None:
+            raise web.HTTPSeeOther(request.path)
+        if sold.event is None:
+            await self.events.deliver(self._pay(sold))
+        # As text, not as a parsed URL: Stripe keeps the given URL and only fills in the id.
+        location = sold.session["success_url"].replace("{CHECKOUT_SESSION_ID}", sold.session["id"])
+        return web.Response(status=303, headers={"Location": location})
+
+    def _pay(self, sold: _Sold) -> StoredEvent:
+        intent, charge, balance = payment(sold.session, sold.intent_data, sold.account)
+        for made in (intent, charge, balance):
+            self._objects[made["id"]] = made
+            self._owners[made["id"]] = sold.account
+        complete_session(sold.session, intent["id"])
+        # The payer's browser caused it, no API request did: `request.id` is null.
+        snapshot = copy.deepcopy(sold.session)
+        sold.event = self.events.add(event("checkout.session.completed", snapshot, sold.account, None))
+        return sold.event
+
+    # Control
+
+    async def control_pay(self, request: web.Request) -> web.Response:
+        """Pay without a browser: {session_id, delivery: "now" | "none"} gives {event_id, deliveries}."""
+        data = await read_json(request)
+        deliver_now = _delivery(data)
+        sold = self._sold.get(str(data.get("session_id")))
+        if sold is None:
+            raise bad_request("there is no such session")
+        if sold.event is not None:
+            return json_response({"error": "already paid", "event_id": sold.event.event["id"]}, 409)
+        return await self._emitted(self._pay(sold), deliver_now)
+
+    async def control_emit(self, request: web.Request) -> web.Response:
+        """Make any other event: {type, object, account?, delivery?} gives {event_id, deliveries}."""
+        data = await read_json(request)
+        deliver_now = _delivery(data)
+        kind, data_object, account = data.get("type"), data.get("object"), data.get("account")
+        if not isinstance(kind, str) or not isinstance(data_object, dict):
+            raise bad_request("type (text) and object (an object) are needed")
+        made = event(kind, data_object, None if account is None else str(account), None)
+        return await self._emitted(self.events.add(made), deliver_now)
+
+    async def _emitted(self, stored: StoredEvent, deliver_now: bool) -> web.Response:  # noqa: FBT001
+        deliveries = await self.events.deliver(stored) if deliver_now else []
+        return json_response({"event_id": stored.event["id"], "deliveries": deliveries})
+
+    async def control_deliver(self, request: web.Request) -> web.Response:
+        """Send an event again: {event_id, times?, parallel?} gives {event_id, statuses, deliveries}."""
+        data = await read_json(request)
+        stored, times = self.events.get(data.get("event_id")), data.get("times", 1)
+        if stored is None:
+            raise bad_request("there is no such event")
+        if not isinstance(times, int) or not 1 <= times <= _MAX_DELIVERIES:
+            raise bad_request(f"times is a whole number from 1 to {_MAX_DELIVERIES}")
+        deliveries = await self.events.deliver(stored, times, parallel=bool(data.get("parallel")))
+        statuses = [delivery["status"] for delivery in deliveries]
+        return json_response({"event_id": stored.event["id"], "statuses": statuses, "deliveries": deliveries})
+
+    async def control_events(self, _request: web.Request) -> web.Response:
+        """List every event of every account with its deliveries, newest last."""
+        return json_response(
+            [{"event": stored.event, "deliveries": stored.deliveries} for stored in self.events.all()]
+        )
+
+
+def _replay(saved: _Saved, key: str) -> web.Response:
+    headers = {
+        "Idempotency-Key": key,
+        "Idempotent-Replayed": "true",
+        "Original-Request": saved.request_id,
+    }
+    return json_response(saved.body, headers=headers)
+
+
+def _account(request: web.Request) -> str | None:
+    account = request.headers.get("Stripe-Account")
+    if account is not None and not account.startswith("acct_"):
+        message = (
+            f"The provided key does not have access to account '{account}' (or that account does not exist)."
+        )
+        raise StripeError(message, status=403, code="account_invalid")
+    return account
+
+
+def _no_such(kind: str, identifier: str) -> StripeError:
+    return StripeError(f"No such {kind}: '{identifier}'", status=404, code="resource_missing", param="id")
+
+
+def _expand_paths(params: Mapping[str, object]) -> list[str]:
+    paths = params.get("expand", [])
+    return [str(path) for path in paths] if isinstance(paths, list) else []
+
+
+def _delivery(data: Json) -> bool:
+    delivery = data.get("delivery", "now")
+    if delivery not in {"now", "none"}:
+        raise bad_request('delivery is "now" or "none"')
+    return bool(delivery == "now")
+
+
+def _injected(fault: Fault) -> web.Response:
+    """Write an injected error: https://docs.stripe.com/error-handling, https://docs.stripe.com/rate-limits.
+
+    It stands for a refusal before anything began, so (unlike a 500 from inside an endpoint) it is not
+    saved under the idempotency key.
+    """
+    if fault.status == 429:
+        message = "Request rate limit exceeded."
+        error = StripeError(message, status=429, code=fault.code or "rate_limit")
+        headers = {"Retry-After": str(fault.retry_after_s or 1), "Stripe-Rate-Limited-Reason": "global-rate"}
+        return json_response(error.body, 429, headers)
+    if fault.status == 402:
+        error = StripeError("Your card was declined.", kind="card_error", code=fault.code or "card_declined")
+    elif fault.status >= 500:
+        error = StripeError("An unknown error occurred.", kind="api_error", code=fault.code)
+    else:
+        error = StripeError("The request was refused.", code=fault.code)
+    headers = {} if fault.retry_after_s is None else {"Retry-After": str(fault.retry_after_s)}
+    return json_response(error.body, fault.status, headers)
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(1, 65535), required=True, help="Port on 127.0.0.1.")
+@click.option("--secret-key", envvar="STRIPE_SECRET_KEY", show_envvar=True, required=True)
+@click.option("--webhook-secret", envvar="STRIPE_WEBHOOK_SECRET", show_envvar=True, required=True)
+@click.option("--public-url", envvar="PUBLIC_URL", show_envvar=True, required=True, help="Where webhooks go.")
+def main(port: int, secret_key: str, webhook_secret: str, public_url: str) -> None:
+    """Run the local stand-in for Stripe."""
+    serve("Stripe", create_stripe_app(StripeConfig(secret_key, webhook_secret, public_url)), port)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,172 @@
+"""`./just up`: the whole stack in one terminal, until Ctrl-C."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from honcho.manager import Manager
+from honcho.printer import Printer
+
+from devstack.db import seed, start_database
+from devstack.down import running_up
+from devstack.layout import ROOT, require_free
+from devstack.problems import Problem, told
+from devstack.stack import DEMO_EMAIL, DEMO_PASSWORD, Stack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+READY_WITHIN_S = 120
+
+
+def build_web() -> None:
+    """Build the pages, unless their sources are as they were at the last build."""
+    stamp = ROOT / "web" / ".next" / "coach-os-built"
+    sources = _web_sources()
+    if stamp.exists() and stamp.read_text() == sources:
+        return
+    print("Building the web app ...", flush=True)
+    result = subprocess.run(
+        ["npm", "run", "--silent", "build", "--workspace", "web"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if result.returncode != 0:
+        raise Problem(f"The web app does not build:\n{result.stdout}{result.stderr}")
+    stamp.write_text(sources)
+
+
+def _web_sources() -> str:
+    def relevant(file: Path) -> bool:
+        parts = file.relative_to(ROOT / "web").parts
+        return file.is_file() and not {".next", "node_modules"} & set(parts) and file.suffix != ".tsbuildinfo"
+
+    digest = hashlib.sha256((ROOT / "package-lock.json").read_bytes())
+    for file in sorted(file for file in (ROOT / "web").rglob("*") if relevant(file)):
+        digest.update(str(file.relative_to(ROOT)).encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()
+
+
+def doors(stack: Stack) -> dict[str, str]:
+    """What must answer before the stack is ready: name to URL."""
+    urls = {
+        "the API": f"{stack.api_url}/auth/v1/health",
+        "the sidecar": f"{stack.sidecar_url}/readyz",
+        "the web app": f"{stack.web_url}/sign-in",
+    }
+    if not stack.uses_real_twilio:
+        urls["the Twilio stand-in"] = f"{stack.twilio_url}/_control/health"
+    if not stack.uses_real_stripe:
+        urls["the Stripe stand-in"] = f"{stack.stripe_url}/_control/health"
+    return urls
+
+
+def await_ready(stack: Stack, within_s: float = READY_WITHIN_S) -> list[str]:
+    """Wait until every door answers; returns the names of those that did not in time."""
+    waiting = doors(stack)
+    deadline = time.monotonic() + within_s
+    while waiting and time.monotonic() < deadline:
+        waiting = {name: url for name, url in waiting.items() if not _answers(url)}
+        if waiting:
+            time.sleep(0.2)
+    return list(waiting)
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5):  # noqa: S310 - our own http address
+            return True
+    except urllib.error.HTTPError as error:
+        return error.code < 500  # it answers; that a door wants a key is its business
+    except OSError:
+        return False
+
+
+def banner(stack: Stack) -> str:
+    """Where everything is, for a person."""
+    texts = (
+        "Twilio (your account)"
+        if stack.uses_real_twilio
+        else f"{stack.twilio_url}  (texts, also to answer them)"
+    )
+    money = "Stripe (your account)" if stack.uses_real_stripe else f"{stack.stripe_url}  (stand-in)"
+    return f"""
+  Coach OS is ready.
+
+    Web        {stack.web_url}
+    Login      {DEMO_EMAIL}
+    Password   {DEMO_PASSWORD}
+
+    API        {stack.api_url}
+    Sidecar    {stack.sidecar_url}/schema
+    Texts      {texts}
+    Payments   {money}
+    Database   {stack.database_url()}
+
+  A coach's day:  ./just demo  (in another terminal).  Stop:  Ctrl-C.
+"""
+
+
+@contextmanager
+def _pidfile(stack: Stack) -> Iterator[None]:
+    stack.pidfile.write_text(str(os.getpid()))
+    try:
+        yield
+    finally:
+        stack.pidfile.unlink(missing_ok=True)
+
+
+def run(stack: Stack) -> int:
+    """Start everything and stay until it is stopped; returns the exit status."""
+    if (pid := running_up(stack)) is not None:
+        raise Problem(f"Coach OS is running already (process {pid}): stop it with `./just down` first.")
+    for name in ("api", "lite", "sidecar", "web", "twilio", "stripe"):
+        require_free(name, getattr(stack.ports, name))
+    cluster = start_database(stack)
+    seed(stack)
+    build_web()
+
+    manager = Manager(Printer(sys.stdout))
+    for process in stack.processes():
+        manager.add_process(process.name, process.command, env=process.env, cwd=process.folder)
+
+    def announce() -> None:
+        late = await_ready(stack)
+        if late:
+            print(
+                f"coach-os: {', '.join(late)} did not answer within {READY_WITHIN_S} s; see above.",
+                flush=True,
+            )
+        else:
+            print(banner(stack), flush=True)
+
+    with _pidfile(stack):
+        threading.Thread(target=announce, daemon=True).start()
+        try:
+            manager.loop()
+        finally:
+            cluster.stop()
+    stopped_by_request = manager.returncode in (130, 143)
+    return 0 if stopped_by_request else manager.returncode or 1
+
+
+@told
+def main() -> None:
+    """Run until stopped."""
+    sys.exit(run(Stack.here()))
+
+
+if __name__ == "__main__":
+    main()

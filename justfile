@@ -1,0 +1,69 @@
+# Recipes of Coach OS. Run them with ./just, which needs nothing but Python >= 3.11 and Node >= 20.
+
+set positional-arguments
+
+python := justfile_directory() / ".venv/bin/python"
+export PATH := justfile_directory() / ".venv/bin" + ":" + justfile_directory() / "node_modules/.bin" + ":" + env("PATH")
+export DO_NOT_TRACK := "1"
+export NEXT_TELEMETRY_DISABLED := "1"
+
+# List the recipes
+@_default:
+    just --list --unsorted
+
+# Install the Node packages of package-lock.json, if they are not
+@install:
+    {{ python }} -m devstack.install
+
+# Start everything: database, API, sidecar, worker, web; Ctrl-C stops it
+@up: install
+    {{ python }} -m devstack.up
+
+# Play a coach's day against the running stack and show each step's evidence
+@demo *args: install
+    {{ python }} -m devstack.demo "$@"
+
+# Stop everything, also what another terminal started
+@down:
+    {{ python }} -m devstack.down
+
+# Start just the migrated database; the last line is DATABASE_URL=…
+@db: install
+    {{ python }} -m devstack.db
+
+# Forget all local data and begin anew
+@reset:
+    {{ python }} -m devstack.reset
+
+# Run every check: linters, database and sidecar tests, browser tests
+test: lint test-db test-e2e
+
+# Database and sidecar tests only; arguments go to pytest
+test-db *args: install
+    {{ python }} -m pytest "$@"
+
+# Browser test and the coach's day, on a stack of their own
+@test-e2e: install
+    {{ python }} -m devstack.e2e
+
+# Format check, linters and type checkers
+lint: install
+    ruff format --check sidecar devstack tests/py
+    ruff check sidecar devstack tests/py
+    mypy
+    squawk supabase/migrations/*.sql
+    npm run --silent lint --workspace web
+    npm run --silent typecheck --workspace web
+
+# Format the Python code
+format:
+    ruff format sidecar devstack tests/py
+    ruff check --fix sidecar devstack tests/py
+
+# Turn changed files of supabase/functions_sql into the next migration
+@functions:
+    {{ python }} -m devstack.functions
+
+# Resolve pyproject.toml into requirements.lock again
+lock:
+    uv pip compile --universal --generate-hashes --no-header --quiet --group dev pyproject.toml --output-file requirements.lock

@@ -1,0 +1,102 @@
+"""The HTTP service: wires settings, database, clients and handlers. Nothing is decided here."""
+
+from __future__ import annotations
+
+import time
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import structlog
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.middleware import ASGIMiddleware
+from litestar.openapi import OpenAPIConfig
+from supabase import AsyncClientOptions, acreate_client
+
+from sidecar.database import Database, create_pool
+from sidecar.errors import EXCEPTION_HANDLERS
+from sidecar.health import healthz, readyz
+from sidecar.money.checkout import create_client
+from sidecar.money.handlers import open_checkout, receive_stripe_event
+from sidecar.sms.handlers import receive_inbound_sms, receive_sms_status
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+    from sidecar.settings import ServeSettings
+
+log = structlog.get_logger()
+
+MAX_BODY_BYTES = 1_000_000
+"""Stripe's and Twilio's deliveries are a few kilobytes; anything near this is not one."""
+
+
+class RequestLog(ASGIMiddleware):
+    """One line per request: route template, status, duration, request id. Never a path, query, header or body."""
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        """Log after the answer has begun; the caller gets the request id back as X-Request-Id."""
+        request_id = uuid4().hex
+        began = time.monotonic()
+
+        async def observe(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", []), (b"x-request-id", request_id.encode())]
+                log.info(
+                    "request",
+                    method=scope.get("method", ""),
+                    route=scope.get("path_template", "unmatched"),
+                    status=message["status"],
+                    duration_ms=round((time.monotonic() - began) * 1000),
+                    request_id=request_id,
+                )
+            await send(message)
+
+        await next_app(scope, receive, observe)
+
+
+def create_app(settings: ServeSettings) -> Litestar:
+    """The service for these settings; opens its connections at start-up and closes them at shutdown."""
+    pool = create_pool(settings.database_url, "coach-os serve")
+    database = Database(pool)
+
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        await pool.open()
+        app.state.supabase = await acreate_client(
+            settings.supabase_url,
+            settings.supabase_publishable_key,
+            AsyncClientOptions(auto_refresh_token=False, persist_session=False),
+        )
+        try:
+            yield
+        finally:
+            await pool.close()
+
+    app = Litestar(
+        route_handlers=[
+            healthz,
+            readyz,
+            receive_stripe_event,
+            open_checkout,
+            receive_inbound_sms,
+            receive_sms_status,
+        ],
+        dependencies={
+            "database": Provide(lambda: database, sync_to_thread=False),
+            "settings": Provide(lambda: settings, sync_to_thread=False),
+            "stripe_client": Provide(lambda: stripe_client, sync_to_thread=False),
+            "supabase": Provide(lambda: app.state.supabase, sync_to_thread=False),
+        },
+        exception_handlers=EXCEPTION_HANDLERS,
+        lifespan=[lifespan],
+        logging_config=None,
+        middleware=[RequestLog()],
+        openapi_config=OpenAPIConfig(title="Coach OS sidecar", version="0.1.0"),
+        request_max_body_size=MAX_BODY_BYTES,
+    )
+    stripe_client = create_client(settings)
+    return app

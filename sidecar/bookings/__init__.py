@@ -1,0 +1,1 @@
+"""Bookings: what happens to them when nobody looks."""

@@ -1,0 +1,94 @@
+"""Scheduled work: what runs on the minute, and the job tables it runs from.
+
+Procrastinate delivers at least once; every task here is safe to run twice or twice at once, because the database
+functions they call decide by state. So a killed worker, two workers or a repeated tick change nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import procrastinate
+import psycopg
+import structlog
+from procrastinate.schema import SchemaManager
+from psycopg import sql
+
+from sidecar.bookings.completion import complete_past
+from sidecar.sms.sender import TwilioSender, send_due
+
+if TYPE_CHECKING:
+    from sidecar.database import Database
+    from sidecar.settings import Secret
+
+log = structlog.get_logger()
+
+SCHEMA = "procrastinate"
+_INSTALL_LOCK = 7_061_203
+"""Advisory lock: of several workers that start together, one installs and the others wait."""
+
+
+def create_jobs(database_url: Secret, database: Database, sender: TwilioSender) -> procrastinate.App:
+    """The Procrastinate app with every task, bound to what the tasks need."""
+    app = procrastinate.App(
+        connector=procrastinate.PsycopgConnector(
+            conninfo=database_url.reveal(),
+            kwargs={"options": f"-c search_path={SCHEMA}", "application_name": "coach-os jobs"},
+        )
+    )
+
+    @app.periodic(cron="* * * * *")
+    @app.task(name="bookings.complete_past", queueing_lock="bookings.complete_past", pass_context=False)
+    async def complete_past_bookings(timestamp: int) -> None:  # noqa: ARG001 - state decides, not the slot
+        await complete_past(database)
+
+    @app.periodic(cron="* * * * *")
+    @app.task(name="sms.tick", queueing_lock="sms.tick")
+    async def tick_sms(timestamp: int) -> None:  # noqa: ARG001 - state decides, not the slot
+        await send_due(database, sender)
+
+    @app.task(name="sms.send_due")
+    async def send_due_now() -> None:
+        await send_due(database, sender)
+
+    return app
+
+
+async def install(database_url: Secret) -> str:
+    """Install the job tables, or bring them to the library's version; returns that version.
+
+    Runs the library's own SQL: its whole schema on an empty one, else the migrations it added since. Safe to repeat
+    and to run from several processes at once. Source: https://procrastinate.readthedocs.io/en/stable/howto/production/migrations.html
+    """
+    target = metadata.version("procrastinate")
+    async with await psycopg.AsyncConnection.connect(
+        database_url.reveal(), options=f"-c search_path={SCHEMA}", application_name="coach-os jobs install"
+    ) as connection:
+        await connection.execute("select pg_advisory_xact_lock(%s)", [_INSTALL_LOCK])
+        await connection.execute(
+            sql.SQL("create table if not exists {}.coach_os_installed (version text not null)").format(
+                sql.Identifier(SCHEMA)
+            )
+        )
+        row = await (await connection.execute("select version from coach_os_installed")).fetchone()
+        if row is None:
+            await connection.execute(SchemaManager.get_schema().encode())
+            await connection.execute("insert into coach_os_installed values (%s)", [target])
+        elif _version(row[0]) < _version(target):
+            for migration in sorted(Path(SchemaManager.get_migrations_path()).glob("*.sql")):
+                if _version(row[0]) < _version(migration.name) <= _version(target):
+                    await connection.execute(migration.read_bytes())
+            await connection.execute("update coach_os_installed set version = %s", [target])
+    log.info("jobs_installed", version=target)
+    return target
+
+
+def _version(text: str) -> tuple[int, ...]:
+    """Leading numbers of `3.5.0` or `03.04.00_01_pre_….sql`, to compare by."""
+    leading = re.match(r"\d+(\.\d+)*", text)
+    if leading is None:
+        raise ValueError(f"not a version: {text}")
+    return tuple(int(part) for part in leading.group().split("."))

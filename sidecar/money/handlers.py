@@ -1,0 +1,58 @@
+"""HTTP doors of the money area."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from litestar import Request, post
+from stripe import StripeClient
+from supabase import AsyncClient, AuthError
+
+from sidecar.database import Database
+from sidecar.errors import Refusal
+from sidecar.money import checkout, stripe_events
+from sidecar.money.checkout import Checkout, CheckoutRequest
+from sidecar.settings import ServeSettings
+
+
+@post(["/webhooks/stripe", "/functions/v1/stripe-webhook"], status_code=200, summary="Stripe event delivery")
+async def receive_stripe_event(
+    request: Request[Any, Any, Any], database: Database, settings: ServeSettings
+) -> dict[str, str]:
+    """Takes a signed Stripe event; answers 200 once it is stored and applied, or was before."""
+    body = await request.body()
+    event = stripe_events.verify(
+        body, request.headers.get("stripe-signature"), settings.stripe_webhook_secret
+    )
+    return {"outcome": await stripe_events.receive(database, event, livemode=settings.livemode)}
+
+
+@post("/checkout", status_code=201, summary="Sell an offer through Stripe Checkout")
+async def open_checkout(  # noqa: PLR0913 - one parameter per dependency
+    request: Request[Any, Any, Any],
+    data: CheckoutRequest,
+    database: Database,
+    settings: ServeSettings,
+    stripe_client: StripeClient,
+    supabase: AsyncClient,
+) -> Checkout:
+    """Opens a payment page for a client of the signed-in coach (`Authorization: Bearer <access token>`)."""
+    user_id = await _signed_in_user(request, supabase)
+    return await checkout.open_checkout(database, stripe_client, user_id, data, settings.web_url)
+
+
+async def _signed_in_user(request: Request[Any, Any, Any], supabase: AsyncClient) -> UUID:
+    """The user whose access token the request carries; Supabase Auth says whether it is valid. 401 otherwise."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    answer = None
+    if scheme.lower() == "bearer" and token:
+        try:
+            answer = await supabase.auth.get_user(token)
+        except AuthError:
+            answer = None
+    if answer is None:
+        raise Refusal(
+            401, "sign_in_required", "Send the coach's access token: Authorization: Bearer <token>."
+        )
+    return UUID(answer.user.id)

@@ -1,0 +1,160 @@
+"""Settings from the environment, read and checked once at start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+STRIPE_API_BASE = "https://api.stripe.com"
+TWILIO_API_BASE = "https://api.twilio.com"
+
+
+class Secret(str):
+    """A string that prints as `***`: in logs, tracebacks and formatted text. `.reveal()` gives the value."""
+
+    __slots__ = ()
+
+    def reveal(self) -> str:
+        """The secret itself; call it where the secret is used, not before."""
+        return str.__str__(self)
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    def __str__(self) -> str:
+        return "***"
+
+    def __format__(self, spec: str) -> str:
+        return "***"
+
+
+class SettingsError(Exception):
+    """A setting is missing or wrong; the message says which and what it should be, never its value."""
+
+
+class _Reader:
+    """Collects every problem, so that one start shows all that has to be mended."""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self._env = env
+        self.problems: list[str] = []
+
+    def text(self, name: str, what: str, default: str | None = None) -> str:
+        value = self._env.get(name, "").strip() or default
+        if value is None:
+            self.problems.append(f"{name} is not set: {what}.")
+            return ""
+        return value
+
+    def secret(self, name: str, what: str, prefixes: tuple[str, ...] = ("",)) -> Secret:
+        value = self.text(name, what)
+        if value and not value.startswith(prefixes):
+            self.problems.append(f"{name} does not begin with {' or '.join(prefixes)}: {what}.")
+        return Secret(value)
+
+    def url(self, name: str, what: str, default: str | None = None) -> str:
+        value = self.text(name, what, default).rstrip("/")
+        if value and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).netloc):
+            self.problems.append(f"{name} is not an http(s) URL: {what}.")
+        return value
+
+    def done(self) -> None:
+        if self.problems:
+            raise SettingsError("\n".join(self.problems))
+
+
+def _database_url(read: _Reader) -> Secret:
+    return read.secret(
+        "DATABASE_URL", "the Postgres URL of this process's own role", ("postgres://", "postgresql://")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TwilioSettings:
+    """Account that signs Twilio's webhooks and sends texts; `api_base` is Twilio's, or a stand-in's."""
+
+    account_sid: str
+    auth_token: Secret
+    api_base: str
+
+    @classmethod
+    def read(cls, read: _Reader) -> TwilioSettings:
+        """Take the three TWILIO_* settings."""
+        return cls(
+            account_sid=read.text("TWILIO_ACCOUNT_SID", "the account id shown in Twilio's console (AC…)"),
+            auth_token=read.secret("TWILIO_AUTH_TOKEN", "the auth token shown in Twilio's console"),
+            api_base=read.url("TWILIO_API_BASE", "Twilio's API or a stand-in", TWILIO_API_BASE),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ServeSettings:
+    """What `coach-os serve` needs."""
+
+    database_url: Secret
+    supabase_url: str
+    supabase_publishable_key: str
+    public_url: str
+    web_url: str
+    stripe_secret_key: Secret
+    stripe_webhook_secret: Secret
+    stripe_api_base: str
+    twilio: TwilioSettings
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> ServeSettings:
+        """Read and check all; SettingsError names every setting that has to be mended."""
+        read = _Reader(env)
+        settings = cls(
+            database_url=_database_url(read),
+            supabase_url=read.url("SUPABASE_URL", "the project's API URL"),
+            supabase_publishable_key=read.text("SUPABASE_PUBLISHABLE_KEY", "the project's publishable key"),
+            public_url=read.url("PUBLIC_URL", "the address at which Stripe and Twilio reach this process"),
+            web_url=read.url("WEB_URL", "the address of the web app, to which a payment page returns"),
+            stripe_secret_key=read.secret("STRIPE_SECRET_KEY", "the platform's secret key", ("sk_", "rk_")),
+            stripe_webhook_secret=read.secret(
+                "STRIPE_WEBHOOK_SECRET", "the signing secret of the webhook endpoint", ("whsec_",)
+            ),
+            stripe_api_base=read.url("STRIPE_API_BASE", "Stripe's API or a stand-in", STRIPE_API_BASE),
+            twilio=TwilioSettings.read(read),
+        )
+        read.done()
+        return settings
+
+    @property
+    def livemode(self) -> bool:
+        """Whether the key is a live one: then only live events book anything, else only test events."""
+        return self.stripe_secret_key.reveal().startswith(("sk_live_", "rk_live_"))
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """What `coach-os worker` needs."""
+
+    database_url: Secret
+    public_url: str
+    twilio: TwilioSettings
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> WorkerSettings:
+        """Read and check all; SettingsError names every setting that has to be mended."""
+        read = _Reader(env)
+        settings = cls(
+            database_url=_database_url(read),
+            public_url=read.url("PUBLIC_URL", "the address at which Twilio reports what became of a text"),
+            twilio=TwilioSettings.read(read),
+        )
+        read.done()
+        return settings
+
+
+def database_url_from_env(env: Mapping[str, str]) -> Secret:
+    """The one setting of commands that only need the database."""
+    read = _Reader(env)
+    url = _database_url(read)
+    read.done()
+    return url

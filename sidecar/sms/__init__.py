@@ -1,0 +1,1 @@
+"""Texts: Twilio's webhooks in, the outbox out."""

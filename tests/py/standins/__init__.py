@@ -1,0 +1,1 @@
+"""Tests of the local stand-ins, through the providers' own client libraries."""
