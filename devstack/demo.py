@@ -81,7 +81,7 @@ class Day:
 
     def look(self, query: str, *arguments: object) -> dict[str, Any]:
         """One row, straight from the database."""
-        row = self.db.execute(query, arguments).fetchone()  # type: ignore[arg-type]
+        row = self.db.execute(query, arguments).fetchone()
         return row or {}
 
     def wait_for(self, what: str, happened: Callable[[], bool], within_s: float = 20) -> None:
@@ -116,11 +116,7 @@ class Day:
         self.coach.auth.sign_up({"email": self.email, "password": self.password})
         # Where it is about noon just now: texts keep quiet hours.
         zone = min(ZONES, key=lambda z: abs(datetime.now(ZoneInfo(z)).hour - 12))
-        org: Any = (
-            self.coach.rpc("create_org", {"p_name": f"Coaching {self.tag}", "p_timezone": zone})
-            .execute()
-            .data
-        )
+        org: Any = self.coach.rpc("create_org", {"p_name": f"Coaching {self.tag}", "p_timezone": zone}).execute().data
         self.org_id = (org[0] if isinstance(org, list) else org)["id"]
         found = self.look(
             """
@@ -269,10 +265,7 @@ class Day:
         booking_id = self._book(end - timedelta(hours=1), end)
         self.wait_for(
             "waiting for the worker's next tick (up to a minute) ...",
-            lambda: (
-                self.look("select status from public.bookings where id = %s", booking_id)["status"]
-                == "completed"
-            ),
+            lambda: self.look("select status from public.bookings where id = %s", booking_id)["status"] == "completed",
             WORKER_PATIENCE_S,
         )
         found = self.look(
@@ -307,9 +300,7 @@ class Day:
     def two_tabs(self) -> None:
         """Two tabs complete the same booking at the same moment."""
         self.step("Two browser tabs complete the same booking at once")
-        booking_id = self._book(
-            datetime.now(UTC) - timedelta(minutes=30), datetime.now(UTC) + timedelta(minutes=30)
-        )
+        booking_id = self._book(datetime.now(UTC) - timedelta(minutes=30), datetime.now(UTC) + timedelta(minutes=30))
         tabs = [self._browser_tab() for _ in range(2)]
         for tab in tabs:
             tab.auth.sign_in_with_password({"email": self.email, "password": self.password})
@@ -344,9 +335,7 @@ class Day:
             lambda: self.look(booking, booking_id)["confirmation_sent_at"] is not None,
             WORKER_PATIENCE_S,
         )
-        asked = self.look("select body from public.sms_messages where related_entity_id = %s", booking_id)[
-            "body"
-        ]
+        asked = self.look("select body from public.sms_messages where related_entity_id = %s", booking_id)["body"]
         self.console.print(f"    “{asked}”", style="dim")
         reply = self.http.post(
             f"{self.stack.twilio_url}/_control/reply",
@@ -366,9 +355,7 @@ class Day:
         self.show(Fact("packs whose count is not the sum of their ledger", found["packs"], 0))
 
     def _texts(self, body: str) -> int:
-        messages = self.http.get(
-            f"{self.stack.twilio_url}/_control/messages", params={"to": self.client_phone}
-        ).json()
+        messages = self.http.get(f"{self.stack.twilio_url}/_control/messages", params={"to": self.client_phone}).json()
         rows = messages["messages"] if isinstance(messages, dict) else messages
         return sum(1 for message in rows if message["body"] == body)
 
@@ -400,13 +387,9 @@ def main() -> None:
     """Play the day against the running stack."""
     stack = Stack.here()
     if stack.uses_real_stripe or stack.uses_real_twilio:
-        raise Problem(
-            "The demo pays and texts: run `./just up` and `./just demo` without Stripe and Twilio keys."
-        )
+        raise Problem("The demo pays and texts: run `./just up` and `./just demo` without Stripe and Twilio keys.")
     if late := await_ready(stack, within_s=5):
-        raise Problem(
-            f"{', '.join(late)} does not answer: start Coach OS with `./just up` in another terminal first."
-        )
+        raise Problem(f"{', '.join(late)} does not answer: start Coach OS with `./just up` in another terminal first.")
     console = Console(highlight=False)
     try:
         play(stack, console)

@@ -39,9 +39,7 @@ def stop_up(stack: Stack) -> bool:
         return False
     os.kill(pid, signal.SIGTERM)
     if not _within(PATIENCE_S, lambda: running_up(stack) is None):
-        raise Problem(
-            f"`./just up` (process {pid}) does not stop: end it with `kill -9 {pid}`, then run this again."
-        )
+        raise Problem(f"`./just up` (process {pid}) does not stop: end it with `kill -9 {pid}`, then run this again.")
     return True
 
 

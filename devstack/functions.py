@@ -18,11 +18,12 @@ _BLOCK = re.compile(
 
 
 def function_files() -> dict[str, str]:
-    """Name (`area/function.sql`) to text, in the order they can be created: helpers before what calls them."""
-    texts = {str(file.relative_to(FUNCTIONS)): file.read_text() for file in sorted(FUNCTIONS.glob("*/*.sql"))}
-    # A thin public function is bound to its app function when it is created, so it comes last within its file;
-    # bodies in quotes are looked up when they run. Only default order by name is needed.
-    return texts
+    """Name (`area/function.sql`) to text, by name.
+
+    That is an order they can be created in: a body in quotes is looked up when it runs, and a thin public function,
+    bound to its app function when it is created, stands below it in the same file.
+    """
+    return {str(file.relative_to(FUNCTIONS)): file.read_text() for file in sorted(FUNCTIONS.glob("*/*.sql"))}
 
 
 def shipped() -> dict[str, str]:
@@ -52,12 +53,10 @@ def render(now: datetime) -> Path | None:
     newest = max((file.name[:14] for file in MIGRATIONS.glob("*.sql")), default="0")
     version = max(now.strftime("%Y%m%d%H%M%S"), str(int(newest) + 1))
     target = MIGRATIONS / f"{version}_functions.sql"
-    blocks = [
-        f"-- >>> functions_sql/{name}\n{text}-- <<< functions_sql/{name}\n" for name, text in texts.items()
-    ]
+    blocks = [f"-- >>> functions_sql/{name}\n{text}-- <<< functions_sql/{name}\n" for name, text in texts.items()]
     target.write_text(
         "-- Rendered from supabase/functions_sql by `./just functions`; change the files there, not this one.\n"
-        "set check_function_bodies = off;\n\n" + "\n".join(blocks)
+        "set lock_timeout = '5s';\nset check_function_bodies = off;\n\n" + "\n".join(blocks)
     )
     return target
 
@@ -65,9 +64,7 @@ def render(now: datetime) -> Path | None:
 def main() -> None:
     """Render what changed and say so."""
     if gone := removed() - _dropped():
-        raise Problem(
-            f"{', '.join(sorted(gone))}: shipped by a migration but gone; write a migration that drops it."
-        )
+        raise Problem(f"{', '.join(sorted(gone))}: shipped by a migration but gone; write a migration that drops it.")
     target = render(datetime.now(UTC))
     print(f"wrote {target.relative_to(ROOT)}" if target else "every function file is shipped by a migration")
 

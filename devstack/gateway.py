@@ -10,22 +10,24 @@ The one place for such differences, so that neither the schema, the sidecar nor 
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import aiohttp
 import click
 from aiohttp import web
 from yarl import URL
 
-_POSTGRES_TIMESTAMP = re.compile(
-    rb'"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d+)?)([+-]\d\d)(?::?(\d\d))?"'
-)
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+_POSTGRES_TIMESTAMP = re.compile(rb'"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d+)?)([+-]\d\d)(?::?(\d\d))?"')
 _HOP_BY_HOP = {"connection", "content-encoding", "content-length", "host", "keep-alive", "transfer-encoding"}
-"""Belong to one connection, not to the message. Source: RFC 9110, section 7.6.1. The encoding too: the body is read decoded."""
+"""Belong to one connection, not to the message (RFC 9110, section 7.6.1); nor does the encoding, once decoded."""
 
 _CORS = {
     "Access-Control-Allow-Origin": "*",
-    "Access-Control-Allow-Headers": "authorization, x-client-info, apikey, content-type, prefer, x-supabase-api-version, "
-    "accept-profile, content-profile, range",
+    "Access-Control-Allow-Headers": "authorization, x-client-info, apikey, content-type, prefer, range, "
+    "x-supabase-api-version, accept-profile, content-profile",
     "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE, OPTIONS",
     "Access-Control-Expose-Headers": "content-range, x-supabase-api-version",
 }
@@ -36,9 +38,7 @@ _SESSION = web.AppKey("session", aiohttp.ClientSession)
 
 def iso_timestamps(body: bytes) -> bytes:
     """JSON text with every timestamp value as hosted Supabase writes it."""
-    return _POSTGRES_TIMESTAMP.sub(
-        lambda m: b'"%sT%s%s:%s"' % (m[1], m[2], m[3], m[4] or b"00"), body
-    )
+    return _POSTGRES_TIMESTAMP.sub(lambda m: b'"%sT%s%s:%s"' % (m[1], m[2], m[3], m[4] or b"00"), body)
 
 
 async def forward(request: web.Request) -> web.Response:
@@ -66,7 +66,7 @@ def create_app(upstream: str) -> web.Application:
     app[_UPSTREAM] = upstream
     app.router.add_route("*", "/{path:.*}", forward)
 
-    async def session(app: web.Application):  # noqa: ANN202 - aiohttp's cleanup context
+    async def session(app: web.Application) -> AsyncIterator[None]:
         async with aiohttp.ClientSession(auto_decompress=True) as app[_SESSION]:
             yield
 

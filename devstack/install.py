@@ -18,13 +18,9 @@ def main() -> None:
     if STAMP.exists() and STAMP.read_text() == wanted:
         return
     print("Installing the Node packages into node_modules ...", flush=True)
-    result = subprocess.run(
-        ["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"], cwd=ROOT, check=False
-    )
+    result = subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"], cwd=ROOT, check=False)
     if result.returncode != 0:
-        raise Problem(
-            "npm could not install the packages (see above): check the network, then run this again."
-        )
+        raise Problem("npm could not install the packages (see above): check the network, then run this again.")
     STAMP.write_text(wanted)
 
 

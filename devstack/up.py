@@ -23,7 +23,7 @@ from devstack.problems import Problem, told
 from devstack.stack import DEMO_EMAIL, DEMO_PASSWORD, Stack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 READY_WITHIN_S = 120
@@ -51,7 +51,8 @@ def build_web() -> None:
 def _web_sources() -> str:
     def relevant(file: Path) -> bool:
         parts = file.relative_to(ROOT / "web").parts
-        return file.is_file() and not {".next", "node_modules"} & set(parts) and file.suffix != ".tsbuildinfo"
+        generated = {".next", "node_modules", "next-env.d.ts", "tsconfig.tsbuildinfo"}
+        return file.is_file() and not generated & set(parts)
 
     digest = hashlib.sha256((ROOT / "package-lock.json").read_bytes())
     for file in sorted(file for file in (ROOT / "web").rglob("*") if relevant(file)):
@@ -73,11 +74,13 @@ def doors(stack: Stack) -> dict[str, str]:
     return urls
 
 
-def await_ready(stack: Stack, within_s: float = READY_WITHIN_S) -> list[str]:
-    """Wait until every door answers; returns the names of those that did not in time."""
+def await_ready(
+    stack: Stack, within_s: float = READY_WITHIN_S, while_running: Callable[[], bool] = lambda: True
+) -> list[str]:
+    """Wait until every door answers; returns the names of those that did not in time, or when nothing runs any more."""
     waiting = doors(stack)
     deadline = time.monotonic() + within_s
-    while waiting and time.monotonic() < deadline:
+    while waiting and time.monotonic() < deadline and while_running():
         waiting = {name: url for name, url in waiting.items() if not _answers(url)}
         if waiting:
             time.sleep(0.2)
@@ -96,11 +99,7 @@ def _answers(url: str) -> bool:
 
 def banner(stack: Stack) -> str:
     """Where everything is, for a person."""
-    texts = (
-        "Twilio (your account)"
-        if stack.uses_real_twilio
-        else f"{stack.twilio_url}  (texts, also to answer them)"
-    )
+    texts = "Twilio (your account)" if stack.uses_real_twilio else f"{stack.twilio_url}  (texts, also to answer them)"
     money = "Stripe (your account)" if stack.uses_real_stripe else f"{stack.stripe_url}  (stand-in)"
     return f"""
   Coach OS is ready.

@@ -31,15 +31,11 @@ def _settings(read: Callable[[Mapping[str, str]], T]) -> T:
     try:
         return read(os.environ)
     except SettingsError as error:
-        raise click.ClickException(
-            f"{error}\nSettings come from the environment; see .env.example."
-        ) from None
+        raise click.ClickException(f"{error}\nSettings come from the environment; see .env.example.") from None
 
 
 @click.group()
-@click.option(
-    "--log-level", default="INFO", envvar="LOG_LEVEL", type=click.Choice(["DEBUG", "INFO", "WARNING"])
-)
+@click.option("--log-level", default="INFO", envvar="LOG_LEVEL", type=click.Choice(["DEBUG", "INFO", "WARNING"]))
 def main(log_level: str) -> None:
     """Coach OS: the service beside the database. Settings come from the environment (.env.example)."""
     logging.configure(log_level)
@@ -100,9 +96,7 @@ def doctor() -> None:
     """Check that the database answers and that every session count equals its ledger; exits 1 when not."""
     discrepancies = asyncio.run(_count_discrepancies(_settings(database_url_from_env)))
     if discrepancies:
-        raise click.ClickException(
-            f"{discrepancies} packs whose session count is not the sum of their ledger."
-        )
+        raise click.ClickException(f"{discrepancies} packs whose session count is not the sum of their ledger.")
     click.echo("ok: the database answers, every session count equals its ledger")
 
 

@@ -52,14 +52,10 @@ def _on_http(_: Request[Any, Any, Any], error: HTTPException) -> Response[dict[s
 def _on_database(request: Request[Any, Any, Any], error: DatabaseError) -> Response[dict[str, str]]:
     sqlstate = error.sqlstate or ""
     if sqlstate.startswith("PT"):  # the database's own refusals: PT + HTTP status, as PostgREST reads them
-        return _answer(
-            int(sqlstate[2:]), error.diag.message_primary or "refused", error.diag.message_hint or ""
-        )
+        return _answer(int(sqlstate[2:]), error.diag.message_primary or "refused", error.diag.message_hint or "")
     if isinstance(error, OperationalError):
         log.warning("database_unavailable", route=request.scope["path_template"], **describe_exception(error))
-        return _answer(
-            503, "database_unavailable", "The database cannot be reached just now; try again shortly."
-        )
+        return _answer(503, "database_unavailable", "The database cannot be reached just now; try again shortly.")
     return _on_any(request, error)
 
 

@@ -64,6 +64,7 @@ async def install(database_url: Secret) -> str:
     and to run from several processes at once. Source: https://procrastinate.readthedocs.io/en/stable/howto/production/migrations.html
     """
     target = metadata.version("procrastinate")
+    migrations = sorted(Path(SchemaManager.get_migrations_path()).glob("*.sql"))  # noqa: ASYNC240 - once, at start
     async with await psycopg.AsyncConnection.connect(
         database_url.reveal(), options=f"-c search_path={SCHEMA}", application_name="coach-os jobs install"
     ) as connection:
@@ -78,7 +79,7 @@ async def install(database_url: Secret) -> str:
             await connection.execute(SchemaManager.get_schema().encode())
             await connection.execute("insert into coach_os_installed values (%s)", [target])
         elif _version(row[0]) < _version(target):
-            for migration in sorted(Path(SchemaManager.get_migrations_path()).glob("*.sql")):
+            for migration in migrations:
                 if _version(row[0]) < _version(migration.name) <= _version(target):
                     await connection.execute(migration.read_bytes())
             await connection.execute("update coach_os_installed set version = %s", [target])

@@ -74,9 +74,7 @@ LIBRARY_ACTIONS = frozenset(
 
 def only_safe_fields(_logger: object, _method: str, fields: EventDict) -> EventDict:
     """Let through the fields on the list; count the others, without their values."""
-    kept = {
-        key: value for key, value in fields.items() if key in SAFE_FIELDS or key in {"event", "at", "logger"}
-    }
+    kept = {key: value for key, value in fields.items() if key in SAFE_FIELDS or key in {"event", "at", "logger"}}
     dropped = len(fields) - len(kept)
     return kept | {"dropped": dropped} if dropped else kept
 

@@ -68,9 +68,7 @@ class _Reader:
 
 
 def _database_url(read: _Reader) -> Secret:
-    return read.secret(
-        "DATABASE_URL", "the Postgres URL of this process's own role", ("postgres://", "postgresql://")
-    )
+    return read.secret("DATABASE_URL", "the Postgres URL of this process's own role", ("postgres://", "postgresql://"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,9 +50,7 @@ class Caller:
         self._tasks: set[asyncio.Task[None]] = set()
         self._session: aiohttp.ClientSession | None = None
 
-    async def post(
-        self, url: str, body: bytes | Mapping[str, str], headers: Mapping[str, str]
-    ) -> WebhookAnswer:
+    async def post(self, url: str, body: bytes | Mapping[str, str], headers: Mapping[str, str]) -> WebhookAnswer:
         """POST `body` (a mapping is sent as a form); an unreachable webhook is an answer with an error."""
         if self._session is None:
             # No keep-alive: a stopped and restarted sidecar must never meet a half-dead connection.
@@ -63,9 +61,7 @@ class Caller:
             # Neither provider follows a redirect of a signed delivery: the signature names one URL.
             async with self._session.post(url, data=data, headers=headers, allow_redirects=False) as response:
                 content = await response.content.read(MAX_ANSWER_BYTES)
-                return WebhookAnswer(
-                    response.status, content.decode("utf-8", "replace"), response.content_type
-                )
+                return WebhookAnswer(response.status, content.decode("utf-8", "replace"), response.content_type)
         except TimeoutError:
             return WebhookAnswer(error="no answer in time")
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -122,9 +118,7 @@ def bad_request(message: str) -> web.HTTPBadRequest:
     return web.HTTPBadRequest(text=json.dumps({"error": message}), content_type="application/json")
 
 
-def add_control_routes(
-    app: web.Application, faults: Faults, caller: Caller, reset: Callable[[], None]
-) -> None:
+def add_control_routes(app: web.Application, faults: Faults, caller: Caller, reset: Callable[[], None]) -> None:
     """Add the routes both stand-ins have: `/_control/health`, `/faults`, `/reset`, `/target`."""
 
     async def health(_request: web.Request) -> web.Response:

@@ -212,11 +212,7 @@ class _Stripe:
         found = self._objects.get(request.match_info["id"])
         collection = request.path.split("/")[-2].removesuffix("s")
         kind = "checkout.session" if collection == "session" else collection
-        if (
-            found is None
-            or found["object"] != kind
-            or self._owners.get(request.match_info["id"]) != _account(request)
-        ):
+        if found is None or found["object"] != kind or self._owners.get(request.match_info["id"]) != _account(request):
             raise _no_such(kind, request.match_info["id"])
         sold = self._sold.get(found["id"])
         paths = _expand_paths(decode_form(request.query_string))
@@ -326,9 +322,7 @@ class _Stripe:
 
     async def control_events(self, _request: web.Request) -> web.Response:
         """List every event of every account with its deliveries, newest last."""
-        return json_response(
-            [{"event": stored.event, "deliveries": stored.deliveries} for stored in self.events.all()]
-        )
+        return json_response([{"event": stored.event, "deliveries": stored.deliveries} for stored in self.events.all()])
 
 
 def _replay(saved: _Saved, key: str) -> web.Response:
@@ -343,9 +337,7 @@ def _replay(saved: _Saved, key: str) -> web.Response:
 def _account(request: web.Request) -> str | None:
     account = request.headers.get("Stripe-Account")
     if account is not None and not account.startswith("acct_"):
-        message = (
-            f"The provided key does not have access to account '{account}' (or that account does not exist)."
-        )
+        message = f"The provided key does not have access to account '{account}' (or that account does not exist)."
         raise StripeError(message, status=403, code="account_invalid")
     return account
 

@@ -26,8 +26,7 @@ _NO_ADDRESS = {
 }
 # https://docs.stripe.com/currencies#zero-decimal
 _ZERO_DECIMAL = frozenset(
-    {"bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx", "vnd", "vuv", "xaf"}
-    | {"xof", "xpf"}
+    {"bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx", "vnd", "vuv", "xaf"} | {"xof", "xpf"}
 )
 _MINIMUM = 50  # cents; https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts
 
@@ -261,9 +260,7 @@ def _check_metadata(metadata: object, param: str) -> None:
         raise invalid(param, "Metadata can have at most 50 keys.")
     for key, value in metadata.items():
         if len(key) > 40 or len(str(value)) > 500:
-            raise invalid(
-                f"{param}[{key[:40]}]", "Metadata keys are at most 40 characters, values at most 500."
-            )
+            raise invalid(f"{param}[{key[:40]}]", "Metadata keys are at most 40 characters, values at most 500.")
 
 
 def _customer_details(email: str | None, name: str | None) -> Json | None:

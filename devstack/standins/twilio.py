@@ -470,8 +470,7 @@ def _twiml_texts(answer: WebhookAnswer) -> tuple[list[str], str | None]:
 def _bubble(message: Message) -> Bubble:
     failed = [call for call in message.calls if call["error"] or not 200 <= (call["status"] or 0) < 300]
     warning = "; ".join(
-        f"{call['call']}: {call['error'] or 'refused'}"
-        + (f" (HTTP {call['status']})" if call["status"] else "")
+        f"{call['call']}: {call['error'] or 'refused'}" + (f" (HTTP {call['status']})" if call["status"] else "")
         for call in failed
     )
     return Bubble(

@@ -94,7 +94,5 @@ async def open_checkout(
     except stripe.StripeError as error:
         log.warning("stripe_refused", **describe_exception(error))
         raise Refusal(502, "stripe_unavailable", "Stripe did not open a payment page; try again.") from None
-    await database.value(
-        "checkout_opened", p_checkout_id=terms["checkout_id"], p_stripe_session_id=session.id
-    )
+    await database.value("checkout_opened", p_checkout_id=terms["checkout_id"], p_stripe_session_id=session.id)
     return Checkout(checkout_id=terms["checkout_id"], url=session.url or "")

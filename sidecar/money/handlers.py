@@ -22,14 +22,12 @@ async def receive_stripe_event(
 ) -> dict[str, str]:
     """Takes a signed Stripe event; answers 200 once it is stored and applied, or was before."""
     body = await request.body()
-    event = stripe_events.verify(
-        body, request.headers.get("stripe-signature"), settings.stripe_webhook_secret
-    )
+    event = stripe_events.verify(body, request.headers.get("stripe-signature"), settings.stripe_webhook_secret)
     return {"outcome": await stripe_events.receive(database, event, livemode=settings.livemode)}
 
 
 @post("/checkout", status_code=201, summary="Sell an offer through Stripe Checkout")
-async def open_checkout(  # noqa: PLR0913 - one parameter per dependency
+async def open_checkout(
     request: Request[Any, Any, Any],
     data: CheckoutRequest,
     database: Database,
@@ -52,7 +50,5 @@ async def _signed_in_user(request: Request[Any, Any, Any], supabase: AsyncClient
         except AuthError:
             answer = None
     if answer is None:
-        raise Refusal(
-            401, "sign_in_required", "Send the coach's access token: Authorization: Bearer <token>."
-        )
+        raise Refusal(401, "sign_in_required", "Send the coach's access token: Authorization: Bearer <token>.")
     return UUID(answer.user.id)

@@ -32,8 +32,6 @@ async def receive_inbound_sms(
 
 
 @post(["/webhooks/twilio/status", "/functions/v1/twilio-webhook"], status_code=204, summary="Delivery status")
-async def receive_sms_status(
-    request: Request[Any, Any, Any], database: Database, settings: ServeSettings
-) -> None:
+async def receive_sms_status(request: Request[Any, Any, Any], database: Database, settings: ServeSettings) -> None:
     """Takes a signed status callback from Twilio."""
     await twilio_webhooks.receive_status(database, await _parameters(request, settings))

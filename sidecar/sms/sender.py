@@ -42,9 +42,7 @@ class TwilioSender:
 
     async def __aenter__(self) -> TwilioSender:
         self._http = AsyncTwilioHttpClient(timeout=TIMEOUT_S)
-        self._client = Client(
-            self._settings.account_sid, self._settings.auth_token.reveal(), http_client=self._http
-        )
+        self._client = Client(self._settings.account_sid, self._settings.auth_token.reveal(), http_client=self._http)
         self._client.api.base_url = self._settings.api_base
         return self
 
@@ -64,9 +62,7 @@ class TwilioSender:
             retry = error.status == 429 or error.status >= 500
             return Outcome("retry" if retry else "failed", error_code=str(error.code or error.status))
         except aiohttp.ClientConnectorError:
-            return Outcome(
-                "retry", error_code="provider_unreachable"
-            )  # never connected: nothing was accepted
+            return Outcome("retry", error_code="provider_unreachable")  # never connected: nothing was accepted
         except (TimeoutError, aiohttp.ClientError):
             return Outcome("unknown", error_code="no_answer")
         return Outcome("sent", provider_message_id=message.sid)
@@ -77,10 +73,7 @@ async def send_due(database: Database, sender: TwilioSender) -> int:
     handled = 0
     while batch := await database.rows("claim_sms", p_now=datetime.now(UTC), p_limit=BATCH):
         outcomes = await asyncio.gather(
-            *(
-                _send_one(database, sender, m["message_id"], m["to_phone"], m["from_phone"], m["body"])
-                for m in batch
-            )
+            *(_send_one(database, sender, m["message_id"], m["to_phone"], m["from_phone"], m["body"]) for m in batch)
         )
         handled += len(batch)
         log.info(
@@ -93,9 +86,7 @@ async def send_due(database: Database, sender: TwilioSender) -> int:
     return handled
 
 
-async def _send_one(
-    database: Database, sender: TwilioSender, message_id: UUID, to: str, from_: str, body: str
-) -> str:
+async def _send_one(database: Database, sender: TwilioSender, message_id: UUID, to: str, from_: str, body: str) -> str:
     outcome = await sender.send(to, from_, body)
     await database.value(
         "settle_sms",

@@ -1,4 +1,5 @@
 -- Schemas, roles and default privileges that everything after this relies on.
+set lock_timeout = '5s';
 
 -- `app` is internal: helpers, worker functions, webhook payloads, secrets. Never exposed by the API.
 create schema app;

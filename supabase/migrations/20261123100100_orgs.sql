@@ -1,4 +1,5 @@
 -- Tenancy: an org is one coach's business; every other row belongs to exactly one org.
+set lock_timeout = '5s';
 
 create type public.org_role as enum ('owner', 'staff', 'accountant_readonly');
 

@@ -1,4 +1,5 @@
 -- The people a coach works with.
+set lock_timeout = '5s';
 
 create table public.clients (
   id uuid primary key default gen_random_uuid(),

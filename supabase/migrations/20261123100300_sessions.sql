@@ -1,4 +1,5 @@
 -- What is sold (offers) and what a client has bought (purchases, the packs of sessions).
+set lock_timeout = '5s';
 
 create table public.offers (
   id uuid primary key default gen_random_uuid(),

@@ -1,4 +1,5 @@
 -- When coach and client meet, and the org's rules for it.
+set lock_timeout = '5s';
 
 create table public.session_types (
   id uuid primary key default gen_random_uuid(),

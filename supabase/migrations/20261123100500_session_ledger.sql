@@ -1,4 +1,5 @@
 -- Why a pack's counter is what it is: one entry for every change of client_purchases.sessions_used.
+set lock_timeout = '5s';
 
 create table public.session_ledger (
   id uuid primary key default gen_random_uuid(),

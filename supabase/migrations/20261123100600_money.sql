@@ -1,4 +1,5 @@
 -- Payments: what Stripe told us (app.webhook_events), what we asked it (app.checkouts), and the books.
+set lock_timeout = '5s';
 
 create type public.money_event_type as enum
   ('INCOME', 'REFUND', 'FEE', 'PLATFORM_FEE', 'PAYOUT', 'EXPENSE', 'ADJUSTMENT');

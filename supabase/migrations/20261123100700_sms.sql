@@ -1,4 +1,5 @@
 -- Texts: the org's settings, the outbox, what the provider said, and who must not be texted.
+set lock_timeout = '5s';
 
 create table public.sms_settings (
   org_id uuid primary key references public.orgs (id) on delete cascade,

@@ -1,4 +1,5 @@
 -- Rendered from supabase/functions_sql by `./just functions`; change the files there, not this one.
+set lock_timeout = '5s';
 set check_function_bodies = off;
 
 -- >>> functions_sql/automations/defer_job.sql
@@ -30,7 +31,7 @@ revoke all on function app.defer_job(text) from public, anon, authenticated, ser
 create or replace function app.calendar_range(
   p_view text, p_anchor date, p_timezone text, p_week_start integer default 1
 ) returns table (range_start timestamptz, range_end timestamptz)
-  language plpgsql stable security invoker set search_path = ''
+  language plpgsql stable security definer set search_path = ''
 as $$
 declare
   v_first date;
@@ -493,7 +494,7 @@ comment on function app.local_to_instant(timestamp, text) is
   'it. In a fold (clocks go back): the first occurrence. An unknown zone is an error.';
 revoke all on function app.local_to_instant(timestamp, text) from public, anon, authenticated, service_role;
 grant execute on function app.local_to_instant(timestamp, text)
-  to authenticated, service_role, coach_os_sidecar, coach_os_worker;
+  to coach_os_sidecar, coach_os_worker;
 -- <<< functions_sql/orgs/local_to_instant.sql
 
 -- >>> functions_sql/orgs/mirror_timezone.sql

@@ -1,6 +1,7 @@
 -- Who may see and change which rows. Row security is on for every table in `public`; what no policy opens is closed.
 -- One policy per table and command, always for `authenticated`; `anon` has no grant and no policy on any table.
 -- Members read (owner, staff, accountant_readonly); owner and staff write. Names: <table>_<command>_<who>.
+set lock_timeout = '5s';
 
 -- orgs
 create policy orgs_select_member on public.orgs for select to authenticated

@@ -1,7 +1,7 @@
 create or replace function app.calendar_range(
   p_view text, p_anchor date, p_timezone text, p_week_start integer default 1
 ) returns table (range_start timestamptz, range_end timestamptz)
-  language plpgsql stable security invoker set search_path = ''
+  language plpgsql stable security definer set search_path = ''
 as $$
 declare
   v_first date;

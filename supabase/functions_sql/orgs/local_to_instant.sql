@@ -20,4 +20,4 @@ comment on function app.local_to_instant(timestamp, text) is
   'it. In a fold (clocks go back): the first occurrence. An unknown zone is an error.';
 revoke all on function app.local_to_instant(timestamp, text) from public, anon, authenticated, service_role;
 grant execute on function app.local_to_instant(timestamp, text)
-  to authenticated, service_role, coach_os_sidecar, coach_os_worker;
+  to coach_os_sidecar, coach_os_worker;
