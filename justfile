@@ -12,26 +12,32 @@ export NEXT_TELEMETRY_DISABLED := "1"
     just --list --unsorted
 
 # Install the Node packages of package-lock.json, if they are not
+[no-exit-message]
 @install:
     {{ python }} -m devstack.install
 
 # Start everything: database, API, sidecar, worker, web; Ctrl-C stops it
+[no-exit-message]
 @up: install
     {{ python }} -m devstack.up
 
 # Play a coach's day against the running stack and show each step's evidence
+[no-exit-message]
 @demo *args: install
     {{ python }} -m devstack.demo "$@"
 
 # Stop everything, also what another terminal started
+[no-exit-message]
 @down:
     {{ python }} -m devstack.down
 
 # Start just the migrated database; the last line is DATABASE_URL=…
+[no-exit-message]
 @db: install
     {{ python }} -m devstack.db
 
 # Forget all local data and begin anew
+[no-exit-message]
 @reset:
     {{ python }} -m devstack.reset
 
@@ -43,6 +49,7 @@ test-db *args: install
     {{ python }} -m pytest "$@"
 
 # Browser test and the coach's day, on a stack of their own
+[no-exit-message]
 @test-e2e: install
     {{ python }} -m devstack.e2e
 
@@ -61,6 +68,7 @@ format:
     ruff check --fix sidecar devstack tests/py
 
 # Turn changed files of supabase/functions_sql into the next migration
+[no-exit-message]
 @functions:
     {{ python }} -m devstack.functions
 

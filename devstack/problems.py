@@ -15,7 +15,7 @@ class Problem(Exception):
 
 
 def told(main: Callable[[], None]) -> Callable[[], None]:
-    """Make a command print a Problem as its sentence, and exit 1, instead of a traceback."""
+    """Make a command end without a traceback: on a Problem with its sentence and status 1, on Ctrl-C with 130."""
 
     @functools.wraps(main)
     def run() -> None:
@@ -23,5 +23,7 @@ def told(main: Callable[[], None]) -> Callable[[], None]:
             main()
         except Problem as problem:
             sys.exit(f"coach-os: {problem}")
+        except KeyboardInterrupt:
+            sys.exit(130)
 
     return run

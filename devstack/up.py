@@ -127,36 +127,37 @@ def _pidfile(stack: Stack) -> Iterator[None]:
         stack.pidfile.unlink(missing_ok=True)
 
 
+def _manager(stack: Stack) -> Manager:
+    manager = Manager(Printer(sys.stdout))
+    for process in stack.processes():
+        manager.add_process(process.name, process.command, env=process.env, cwd=process.folder)
+    return manager
+
+
+def _announce(stack: Stack) -> None:
+    late = await_ready(stack)
+    if late:
+        print(f"coach-os: {', '.join(late)} did not answer within {READY_WITHIN_S} s; see above.", flush=True)
+    else:
+        print(banner(stack), flush=True)
+
+
 def run(stack: Stack) -> int:
     """Start everything and stay until it is stopped; returns the exit status."""
     if (pid := running_up(stack)) is not None:
         raise Problem(f"Coach OS is running already (process {pid}): stop it with `./just down` first.")
     for name in ("api", "lite", "sidecar", "web", "twilio", "stripe"):
         require_free(name, getattr(stack.ports, name))
-    cluster = start_database(stack)
-    seed(stack)
-    build_web()
-
-    manager = Manager(Printer(sys.stdout))
-    for process in stack.processes():
-        manager.add_process(process.name, process.command, env=process.env, cwd=process.folder)
-
-    def announce() -> None:
-        late = await_ready(stack)
-        if late:
-            print(
-                f"coach-os: {', '.join(late)} did not answer within {READY_WITHIN_S} s; see above.",
-                flush=True,
-            )
-        else:
-            print(banner(stack), flush=True)
-
     with _pidfile(stack):
-        threading.Thread(target=announce, daemon=True).start()
         try:
+            start_database(stack)
+            seed(stack)
+            build_web()
+            manager = _manager(stack)
+            threading.Thread(target=_announce, args=[stack], daemon=True).start()
             manager.loop()
         finally:
-            cluster.stop()
+            stack.cluster.stop()
     stopped_by_request = manager.returncode in (130, 143)
     return 0 if stopped_by_request else manager.returncode or 1
 
