@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from litestar import MediaType, Request, Response, post
 
@@ -32,6 +33,9 @@ async def receive_inbound_sms(
 
 
 @post(["/webhooks/twilio/status", "/functions/v1/twilio-webhook"], status_code=204, summary="Delivery status")
-async def receive_sms_status(request: Request[Any, Any, Any], database: Database, settings: ServeSettings) -> None:
-    """Takes a signed status callback from Twilio."""
-    await twilio_webhooks.receive_status(database, await _parameters(request, settings))
+async def receive_sms_status(
+    request: Request[Any, Any, Any], database: Database, settings: ServeSettings, message_id: UUID | None = None
+) -> None:
+    """Takes a signed status callback from Twilio; the sender put `message_id` into its address."""
+    parameters = await _parameters(request, settings)
+    await twilio_webhooks.receive_status(database, parameters, message_id)

@@ -49,14 +49,14 @@ class TwilioSender:
     async def __aexit__(self, *_: object) -> None:
         await self._http.close()
 
-    async def send(self, to: str, sender: str, body: str) -> Outcome:
+    async def send(self, message_id: UUID, to: str, sender: str, body: str) -> Outcome:
         """Try once. Twilio's refusal is final, except 429 and 5xx; no answer at all is `unknown`.
 
         Source of the codes: https://www.twilio.com/docs/api/errors
         """
         try:
             message = await self._client.messages.create_async(
-                to=to, from_=sender, body=body, status_callback=self._status_callback
+                to=to, from_=sender, body=body, status_callback=f"{self._status_callback}?message_id={message_id}"
             )
         except TwilioRestException as error:
             retry = error.status == 429 or error.status >= 500
@@ -87,7 +87,7 @@ async def send_due(database: Database, sender: TwilioSender) -> int:
 
 
 async def _send_one(database: Database, sender: TwilioSender, message_id: UUID, to: str, from_: str, body: str) -> str:
-    outcome = await sender.send(to, from_, body)
+    outcome = await sender.send(message_id, to, from_, body)
     await database.value(
         "settle_sms",
         p_message_id=message_id,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
+from uuid import UUID
 
 import structlog
 from multidict import MultiDict
@@ -60,13 +61,14 @@ async def receive_inbound(database: Database, parameters: MultiDict[str]) -> str
     return str(response)
 
 
-async def receive_status(database: Database, parameters: MultiDict[str]) -> None:
-    """Record what Twilio says became of a text we sent."""
+async def receive_status(database: Database, parameters: MultiDict[str], message_id: UUID | None) -> None:
+    """Record what Twilio says became of a text we sent; `message_id` is ours, from the address it was given."""
     sid, status = _required(parameters, "MessageSid", "MessageStatus")
     known = await database.value(
         "record_sms_status",
         p_provider_message_id=sid,
         p_status=status,
         p_error_code=parameters.get("ErrorCode"),
+        p_message_id=message_id,
     )
     log.info("sms_status", outcome="recorded" if known else "unknown_message")

@@ -10,6 +10,7 @@ create schema if not exists extensions;
 create extension if not exists pgcrypto with schema extensions;
 
 -- Sidecar and worker log in as roles that may call the functions granted to them by name and read no table.
+-- coach_os_enqueuer logs in nowhere: it owns app.defer_job().
 -- Roles are the cluster's, not the database's: a second database on one server finds them there.
 -- Without a password neither can log in: `alter role … password` is the operator's (docs/deploy.md).
 do $$
@@ -21,13 +22,17 @@ begin
       execute format('create role %I login', v_role);
     end if;
   end loop;
+  if not exists (select from pg_catalog.pg_roles where rolname = 'coach_os_enqueuer') then
+    create role coach_os_enqueuer nologin;
+  end if;
 end;
 $$;
 grant usage on schema app to coach_os_sidecar, coach_os_worker;
 
 -- The job tables are Procrastinate's own: `coach-os jobs install`, run by the worker, fills this schema.
--- The migrating role keeps access, so that app.defer_job() may enqueue from SQL.
-grant coach_os_worker to current_user with inherit true, set true;
+grant coach_os_worker to coach_os_enqueuer with inherit true;
+grant coach_os_worker, coach_os_enqueuer to current_user with inherit true, set true;
+grant usage on schema app to coach_os_enqueuer;
 create schema procrastinate authorization coach_os_worker;
 comment on schema procrastinate is 'Job tables of the Procrastinate library, installed by `coach-os jobs install`.';
 

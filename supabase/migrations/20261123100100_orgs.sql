@@ -43,7 +43,10 @@ alter table public.orgs enable row level security;
 alter table public.org_members enable row level security;
 alter table public.branding enable row level security;
 
-grant select, update on public.orgs to authenticated;
+grant select on public.orgs to authenticated;
+-- Not commission_rate: what the platform earns is not the coach's to set.
+grant update (name, slug, timezone, waiver_template, proforma_disclaimer, onboarding_completed)
+  on public.orgs to authenticated;
 grant select on public.org_members to authenticated;
 grant select, update on public.branding to authenticated;
 grant select, insert, update, delete on public.orgs, public.org_members, public.branding to service_role;

@@ -25,6 +25,11 @@ comment on function app.defer_job(text) is
   'Has the worker run a task soon after this transaction commits. Does nothing while the job tables are not '
   'installed: every task also runs on the minute.';
 revoke all on function app.defer_job(text) from public, anon, authenticated, service_role;
+-- It calls what the worker's role owns, so it must not run with more rights than that role has: owned by the
+-- migrating role, it would let whoever holds the worker's password become that one.
+grant create on schema app to coach_os_enqueuer;
+alter function app.defer_job(text) owner to coach_os_enqueuer;
+revoke create on schema app from coach_os_enqueuer;
 -- <<< functions_sql/automations/defer_job.sql
 
 -- >>> functions_sql/bookings/calendar_range.sql
@@ -126,7 +131,7 @@ begin
   end if;
   -- A delayed method completes the session before the money is there; its async event comes later.
   -- https://docs.stripe.com/payments/checkout/fulfill-orders#delayed-notification
-  if p_session ->> 'payment_status' not in ('paid', 'no_payment_required') then
+  if coalesce(p_session ->> 'payment_status', '') not in ('paid', 'no_payment_required') then
     return 'ignored';
   end if;
   select o.* into v_offer
@@ -165,7 +170,8 @@ begin
       case when v_gst then 'GST' else 'NONE' end::public.tax_category,
       -- GST is one eleventh of a price that includes it: https://www.ato.gov.au/businesses-and-organisations/gst-excise-and-indirect-taxes/gst
       case when v_gst then round(v_amount / 11.0) else 0 end,
-      'stripe', p_session ->> 'payment_intent', v_client_id, 'succeeded', p_session ->> 'payment_intent'
+      'stripe', coalesce(p_session ->> 'payment_intent', p_session ->> 'id'), v_client_id, 'succeeded',
+      p_session ->> 'payment_intent'
     )
     on conflict on constraint money_events_one_per_object do nothing;
   end if;
@@ -278,7 +284,7 @@ begin
       hint = 'A Stripe event has an id and a type.';
   end if;
   -- A second delivery waits on the unique key for the first; it then finds the row and, unless the first one
-  -- failed, has nothing to do. The row and what it causes commit together.
+  -- failed or found no org, has nothing to do. The row and what it causes commit together.
   insert into app.webhook_events as e (provider, event_id, event_type, account_id, payload, status)
   values ('stripe', v_event_id, p_event ->> 'type', p_event ->> 'account', p_event, 'ignored')
   on conflict (provider, event_id) do nothing
@@ -288,7 +294,7 @@ begin
       from app.webhook_events as e
      where e.provider = 'stripe' and e.event_id = v_event_id
        for update;
-    if v_row.status <> 'failed' then
+    if v_row.status not in ('failed', 'unmatched') then
       return 'duplicate';
     end if;
   end if;
@@ -418,7 +424,6 @@ $$;
 comment on function app.format_local(timestamptz, text, text) is
   'An instant as text in an IANA zone, with a to_char pattern; whatever the session''s own time zone.';
 revoke all on function app.format_local(timestamptz, text, text) from public, anon, authenticated, service_role;
-grant execute on function app.format_local(timestamptz, text, text) to coach_os_sidecar, coach_os_worker;
 -- <<< functions_sql/orgs/format_local.sql
 
 -- >>> functions_sql/orgs/furnish_org.sql
@@ -467,8 +472,6 @@ comment on function app.is_quiet_time(timestamptz, text, integer, integer) is
   'through midnight when p_start > p_end. Null or equal bounds: never quiet.';
 revoke all on function app.is_quiet_time(timestamptz, text, integer, integer)
   from public, anon, authenticated, service_role;
-grant execute on function app.is_quiet_time(timestamptz, text, integer, integer)
-  to coach_os_sidecar, coach_os_worker;
 -- <<< functions_sql/orgs/is_quiet_time.sql
 
 -- >>> functions_sql/orgs/local_to_instant.sql
@@ -493,8 +496,6 @@ comment on function app.local_to_instant(timestamp, text) is
   'The instant of a wall-clock time in an IANA zone. In a gap (clocks go forward): read with the offset before '
   'it. In a fold (clocks go back): the first occurrence. An unknown zone is an error.';
 revoke all on function app.local_to_instant(timestamp, text) from public, anon, authenticated, service_role;
-grant execute on function app.local_to_instant(timestamp, text)
-  to coach_os_sidecar, coach_os_worker;
 -- <<< functions_sql/orgs/local_to_instant.sql
 
 -- >>> functions_sql/orgs/mirror_timezone.sql
@@ -548,26 +549,27 @@ grant execute on function app.my_writable_org_ids() to authenticated;
 -- >>> functions_sql/orgs/next_send_time.sql
 create or replace function app.next_send_time(p_at timestamptz, p_timezone text, p_start integer, p_end integer)
   returns timestamptz
-  language sql stable parallel safe security invoker set search_path = ''
+  language plpgsql stable parallel safe security invoker set search_path = ''
 as $$
-  -- Quiet hours end when the wall clock first reads p_end; a skipped p_end is the instant of the skip. Three
-  -- days cover a skipped date and an end that falls into quiet hours again.
-  select min(c.at)
-    from (
-      select p_at
-      union all
-      select app.local_to_instant((p_at at time zone p_timezone)::date + d + make_time(p_end, 0, 0), p_timezone)
-        from generate_series(0, 3) as d
-       where p_end is not null
-    ) as c (at)
-   where c.at >= p_at and not app.is_quiet_time(c.at, p_timezone, p_start, p_end);
+declare
+  v_at timestamptz := p_at;
+begin
+  -- Looked for, not computed: quiet hours can end within a gap and come back in a fold (Antarctica/Troll moves by
+  -- two hours). First by the quarter of an hour, then to the minute: nowhere do clocks change between minutes.
+  while app.is_quiet_time(v_at, p_timezone, p_start, p_end) loop
+    v_at := date_bin('15 minutes', v_at, timestamptz 'epoch') + interval '15 minutes';
+  end loop;
+  v_at := greatest(p_at, v_at - interval '15 minutes');
+  while app.is_quiet_time(v_at, p_timezone, p_start, p_end) loop
+    v_at := date_bin('1 minute', v_at, timestamptz 'epoch') + interval '1 minute';
+  end loop;
+  return v_at;
+end;
 $$;
 comment on function app.next_send_time(timestamptz, text, integer, integer) is
   'The first instant, not before p_at, outside quiet hours (see app.is_quiet_time).';
 revoke all on function app.next_send_time(timestamptz, text, integer, integer)
   from public, anon, authenticated, service_role;
-grant execute on function app.next_send_time(timestamptz, text, integer, integer)
-  to coach_os_sidecar, coach_os_worker;
 -- <<< functions_sql/orgs/next_send_time.sql
 
 -- >>> functions_sql/orgs/touch_updated_at.sql
@@ -752,7 +754,7 @@ begin
     perform app.release_session(old.purchase_id, new.id);
   elsif new.status = 'completed' and new.purchase_id is not null
         and (tg_op = 'INSERT' or old.status <> 'completed') then
-    -- False (empty, expired, unpaid) leaves a completed booking without a ledger entry: uncovered, and listed.
+    -- False (empty, expired, unpaid) leaves a completed booking without a ledger entry: uncovered, and visible as such.
     -- A pack pays for a session held before it expired, also when the worker comes to it days later.
     perform app.use_session(new.purchase_id, new.id, new.start_time);
   end if;
@@ -853,8 +855,14 @@ begin
              when exists (
                select from public.sms_suppression as x where x.org_id = m.org_id and x.phone = m.to_phone
              ) then 'number_suppressed'
-             when m.template_key = 'booking_confirmation'
-                  and (b.status <> 'confirmed' or b.start_time <= p_now) then 'booking_no_longer_stands'
+             when m.related_entity_type = 'booking'
+                  and (b.id is null
+                       or (m.template_key = 'booking_confirmation'
+                           and (b.status <> 'confirmed' or b.start_time <= p_now))
+                       or (m.template_key = 'follow_up' and b.status <> 'completed'))
+               then 'booking_no_longer_stands'
+             -- After a long stop of the worker, thanks for last week's session help nobody.
+             when m.template_key = 'follow_up' and b.end_time < p_now - interval '48 hours' then 'too_late'
            end as refusal,
            app.next_send_time(p_now, o.timezone, s.quiet_hours_start, s.quiet_hours_end) as allowed_at
       from due
@@ -901,7 +909,7 @@ as $$
                regexp_replace(normalize(coalesce(p_body, ''), nfkc),
                               '[\u00AD\u034F\u061C\u180E\u200B-\u200F\u202A-\u202E\u2060-\u2064\u2066-\u206F\uFE00-\uFE0F\uFEFF]',
                               '', 'g'),
-               '^[\s[:punct:]‘’“”«»…]+|[\s[:punct:]‘’“”«»…]+$', '', 'g'),
+               '^[\s!-/:-@\[-`{-~‘’“”„«»‹›。]+|[\s!-/:-@\[-`{-~‘’“”„«»‹›。]+$', '', 'g'),
              '\s+', ' ', 'g'))
   ),
   bare (text) as (
@@ -915,7 +923,8 @@ as $$
                     'optout', 'opt out', 'opt-out') then 'stop'
     when c.text in ('start', 'unstop') then 'start'
     when c.text in ('help', 'info') then 'help'
-    when p_body ~ '\?' then 'other'
+    -- nfkc turns every question mark that would be trimmed into "?", but the Greek one (U+037E) into ";".
+    when normalize(p_body, nfkc) ~ '\?' or p_body ~ '\u037E' then 'other'
     when b.text in ('y', 'yes', 'yep', 'yup', 'yeah', 'confirm', 'confirmed', 'i confirm', 'yes confirmed')
       then 'confirm'
     when b.text in ('n', 'no', 'nope') then 'decline'
@@ -941,7 +950,7 @@ declare
   v_message_id uuid;
 begin
   select s.* into v_settings from public.sms_settings as s where s.org_id = p_booking.org_id;
-  select c.* into v_client from public.clients as c where c.id = p_booking.client_id;
+  select c.* into v_client from public.clients as c where c.id = p_booking.client_id and c.org_id = p_booking.org_id;
   select o.* into v_org from public.orgs as o where o.id = p_booking.org_id;
   if not v_settings.enabled or v_settings.twilio_phone_number is null or v_client.phone is null then
     return null;
@@ -958,7 +967,8 @@ begin
       'session_datetime',
         app.format_local(p_booking.start_time, v_org.timezone, 'FMDy FMDD FMMon "at" FMHH12:MI am'),
       'sessions_remaining',
-        (select p.sessions_remaining from public.client_purchases as p where p.id = p_booking.purchase_id),
+        (select p.sessions_remaining from public.client_purchases as p
+          where p.id = p_booking.purchase_id and p.client_id = v_client.id and p.org_id = v_org.id),
       'location', coalesce(p_booking.location_details, replace(p_booking.location_type, '_', ' '))
     )),
     'booking', p_booking.id, p_scheduled_for, p_key
@@ -980,7 +990,14 @@ create or replace function app.queue_booking_texts() returns trigger
   language plpgsql volatile security definer set search_path = ''
 as $$
 begin
-  if tg_op = 'INSERT' and new.status = 'confirmed' and new.start_time > now() then
+  if tg_op = 'UPDATE' and new.start_time <> old.start_time then
+    update public.sms_messages as m
+       set status = 'cancelled', error_code = 'booking_moved'
+     where m.related_entity_id = new.id and m.template_key = 'booking_confirmation'
+       and m.status in ('pending', 'queued');
+  end if;
+  if (tg_op = 'INSERT' or new.start_time <> old.start_time)
+     and new.status = 'confirmed' and new.start_time > now() then
     perform app.queue_booking_sms(
       new, 'booking_confirmation',
       'Hi {{client_name}}, you are booked for {{session_datetime}}. Reply Y to confirm. {{coach_name}}',
@@ -1009,7 +1026,7 @@ revoke all on function app.queue_booking_texts() from public, anon, authenticate
 
 -- After bookings_settle (triggers fire by name), so that a follow-up counts the session just used.
 create or replace trigger bookings_texts
-  after insert or update of status on public.bookings
+  after insert or update of status, start_time on public.bookings
   for each row execute function app.queue_booking_texts();
 -- <<< functions_sql/sms/queue_booking_texts.sql
 
@@ -1091,7 +1108,8 @@ grant execute on function app.receive_sms(text, text, text, text, timestamptz) t
 
 -- >>> functions_sql/sms/record_sms_status.sql
 create or replace function app.record_sms_status(
-  p_provider_message_id text, p_status text, p_error_code text default null, p_now timestamptz default now()
+  p_provider_message_id text, p_status text, p_error_code text default null, p_message_id uuid default null,
+  p_now timestamptz default now()
 ) returns boolean
   language plpgsql volatile security definer set search_path = ''
 as $$
@@ -1099,10 +1117,14 @@ declare
   v_message public.sms_messages;
 begin
   select m.* into v_message
-    from public.sms_messages as m where m.provider_message_id = p_provider_message_id for update;
+    from public.sms_messages as m
+   where m.provider_message_id = p_provider_message_id or (m.id = p_message_id and m.provider_message_id is null)
+     for update;
   if not found then
     return false;
   end if;
+  -- Twilio can be quicker than our own note of its answer, or the only one to tell of a text whose answer was lost.
+  perform app.settle_sms(v_message.id, 'sent', p_provider_message_id, null, p_now);
   insert into public.sms_events
     (message_id, org_id, provider_message_id, event_type, event_status, error_code, dedupe_key, processed_at)
   values (v_message.id, v_message.org_id, p_provider_message_id, 'status', p_status, p_error_code,
@@ -1118,12 +1140,12 @@ begin
   return true;
 end;
 $$;
-comment on function app.record_sms_status(text, text, text, timestamptz) is
-  'Applies a Twilio status callback, once per message and status, never against a final state. False: no text of '
-  'ours has that id. Source: https://www.twilio.com/docs/messaging/api/message-resource#message-status-values';
-revoke all on function app.record_sms_status(text, text, text, timestamptz)
+comment on function app.record_sms_status(text, text, text, uuid, timestamptz) is
+  'Applies a Twilio status callback, once per message and status, never against a final state. p_message_id: our own '
+  'id, as the callbacks address carries it. False: no text of ours has either id. Source: https://www.twilio.com/docs/messaging/api/message-resource#message-status-values';
+revoke all on function app.record_sms_status(text, text, text, uuid, timestamptz)
   from public, anon, authenticated, service_role;
-grant execute on function app.record_sms_status(text, text, text, timestamptz) to coach_os_sidecar;
+grant execute on function app.record_sms_status(text, text, text, uuid, timestamptz) to coach_os_sidecar;
 -- <<< functions_sql/sms/record_sms_status.sql
 
 -- >>> functions_sql/sms/render_sms_template.sql
@@ -1177,7 +1199,7 @@ as $$
 declare
   v_message public.sms_messages;
 begin
-  if p_outcome not in ('sent', 'failed', 'retry', 'unknown') then
+  if p_outcome is null or p_outcome not in ('sent', 'failed', 'retry', 'unknown') then
     raise exception using errcode = 'PT400', message = 'outcome_invalid';
   end if;
   update public.sms_messages as m
@@ -1188,7 +1210,7 @@ begin
          failed_at = case when p_outcome = 'failed' then p_now end,
          scheduled_for = case when p_outcome = 'retry' then p_now + interval '1 minute' else m.scheduled_for end,
          locked_until = null
-   where m.id = p_message_id and m.status = 'sending'
+   where m.id = p_message_id and (m.status = 'sending' or (m.status = 'unknown' and p_outcome = 'sent'))
   returning m.* into v_message;
   if not found then
     return false;
@@ -1203,7 +1225,7 @@ end;
 $$;
 comment on function app.settle_sms(uuid, text, text, text, timestamptz) is
   'Records what became of a claimed text: sent, failed (final), retry, or unknown (the provider was called and no '
-  'answer came; it is not sent again blindly). False: the text was not being sent.';
+  'answer came; it is not sent again blindly, but may turn out to be sent). False: the text was not being sent.';
 revoke all on function app.settle_sms(uuid, text, text, text, timestamptz)
   from public, anon, authenticated, service_role;
 grant execute on function app.settle_sms(uuid, text, text, text, timestamptz) to coach_os_worker;

@@ -20,3 +20,8 @@ comment on function app.defer_job(text) is
   'Has the worker run a task soon after this transaction commits. Does nothing while the job tables are not '
   'installed: every task also runs on the minute.';
 revoke all on function app.defer_job(text) from public, anon, authenticated, service_role;
+-- It calls what the worker's role owns, so it must not run with more rights than that role has: owned by the
+-- migrating role, it would let whoever holds the worker's password become that one.
+grant create on schema app to coach_os_enqueuer;
+alter function app.defer_job(text) owner to coach_os_enqueuer;
+revoke create on schema app from coach_os_enqueuer;

@@ -13,7 +13,7 @@ begin
   end if;
   -- A delayed method completes the session before the money is there; its async event comes later.
   -- https://docs.stripe.com/payments/checkout/fulfill-orders#delayed-notification
-  if p_session ->> 'payment_status' not in ('paid', 'no_payment_required') then
+  if coalesce(p_session ->> 'payment_status', '') not in ('paid', 'no_payment_required') then
     return 'ignored';
   end if;
   select o.* into v_offer
@@ -52,7 +52,8 @@ begin
       case when v_gst then 'GST' else 'NONE' end::public.tax_category,
       -- GST is one eleventh of a price that includes it: https://www.ato.gov.au/businesses-and-organisations/gst-excise-and-indirect-taxes/gst
       case when v_gst then round(v_amount / 11.0) else 0 end,
-      'stripe', p_session ->> 'payment_intent', v_client_id, 'succeeded', p_session ->> 'payment_intent'
+      'stripe', coalesce(p_session ->> 'payment_intent', p_session ->> 'id'), v_client_id, 'succeeded',
+      p_session ->> 'payment_intent'
     )
     on conflict on constraint money_events_one_per_object do nothing;
   end if;

@@ -12,7 +12,7 @@ begin
       hint = 'A Stripe event has an id and a type.';
   end if;
   -- A second delivery waits on the unique key for the first; it then finds the row and, unless the first one
-  -- failed, has nothing to do. The row and what it causes commit together.
+  -- failed or found no org, has nothing to do. The row and what it causes commit together.
   insert into app.webhook_events as e (provider, event_id, event_type, account_id, payload, status)
   values ('stripe', v_event_id, p_event ->> 'type', p_event ->> 'account', p_event, 'ignored')
   on conflict (provider, event_id) do nothing
@@ -22,7 +22,7 @@ begin
       from app.webhook_events as e
      where e.provider = 'stripe' and e.event_id = v_event_id
        for update;
-    if v_row.status <> 'failed' then
+    if v_row.status not in ('failed', 'unmatched') then
       return 'duplicate';
     end if;
   end if;

@@ -6,4 +6,3 @@ $$;
 comment on function app.format_local(timestamptz, text, text) is
   'An instant as text in an IANA zone, with a to_char pattern; whatever the session''s own time zone.';
 revoke all on function app.format_local(timestamptz, text, text) from public, anon, authenticated, service_role;
-grant execute on function app.format_local(timestamptz, text, text) to coach_os_sidecar, coach_os_worker;

@@ -14,5 +14,3 @@ comment on function app.is_quiet_time(timestamptz, text, integer, integer) is
   'through midnight when p_start > p_end. Null or equal bounds: never quiet.';
 revoke all on function app.is_quiet_time(timestamptz, text, integer, integer)
   from public, anon, authenticated, service_role;
-grant execute on function app.is_quiet_time(timestamptz, text, integer, integer)
-  to coach_os_sidecar, coach_os_worker;

@@ -19,5 +19,3 @@ comment on function app.local_to_instant(timestamp, text) is
   'The instant of a wall-clock time in an IANA zone. In a gap (clocks go forward): read with the offset before '
   'it. In a fold (clocks go back): the first occurrence. An unknown zone is an error.';
 revoke all on function app.local_to_instant(timestamp, text) from public, anon, authenticated, service_role;
-grant execute on function app.local_to_instant(timestamp, text)
-  to coach_os_sidecar, coach_os_worker;

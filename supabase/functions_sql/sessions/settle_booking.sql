@@ -6,7 +6,7 @@ begin
     perform app.release_session(old.purchase_id, new.id);
   elsif new.status = 'completed' and new.purchase_id is not null
         and (tg_op = 'INSERT' or old.status <> 'completed') then
-    -- False (empty, expired, unpaid) leaves a completed booking without a ledger entry: uncovered, and listed.
+    -- False (empty, expired, unpaid) leaves a completed booking without a ledger entry: uncovered, and visible as such.
     -- A pack pays for a session held before it expired, also when the worker comes to it days later.
     perform app.use_session(new.purchase_id, new.id, new.start_time);
   end if;

@@ -20,8 +20,14 @@ begin
              when exists (
                select from public.sms_suppression as x where x.org_id = m.org_id and x.phone = m.to_phone
              ) then 'number_suppressed'
-             when m.template_key = 'booking_confirmation'
-                  and (b.status <> 'confirmed' or b.start_time <= p_now) then 'booking_no_longer_stands'
+             when m.related_entity_type = 'booking'
+                  and (b.id is null
+                       or (m.template_key = 'booking_confirmation'
+                           and (b.status <> 'confirmed' or b.start_time <= p_now))
+                       or (m.template_key = 'follow_up' and b.status <> 'completed'))
+               then 'booking_no_longer_stands'
+             -- After a long stop of the worker, thanks for last week's session help nobody.
+             when m.template_key = 'follow_up' and b.end_time < p_now - interval '48 hours' then 'too_late'
            end as refusal,
            app.next_send_time(p_now, o.timezone, s.quiet_hours_start, s.quiet_hours_end) as allowed_at
       from due

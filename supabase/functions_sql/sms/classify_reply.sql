@@ -9,7 +9,7 @@ as $$
                regexp_replace(normalize(coalesce(p_body, ''), nfkc),
                               '[\u00AD\u034F\u061C\u180E\u200B-\u200F\u202A-\u202E\u2060-\u2064\u2066-\u206F\uFE00-\uFE0F\uFEFF]',
                               '', 'g'),
-               '^[\s[:punct:]‘’“”«»…]+|[\s[:punct:]‘’“”«»…]+$', '', 'g'),
+               '^[\s!-/:-@\[-`{-~‘’“”„«»‹›。]+|[\s!-/:-@\[-`{-~‘’“”„«»‹›。]+$', '', 'g'),
              '\s+', ' ', 'g'))
   ),
   bare (text) as (
@@ -23,7 +23,8 @@ as $$
                     'optout', 'opt out', 'opt-out') then 'stop'
     when c.text in ('start', 'unstop') then 'start'
     when c.text in ('help', 'info') then 'help'
-    when p_body ~ '\?' then 'other'
+    -- nfkc turns every question mark that would be trimmed into "?", but the Greek one (U+037E) into ";".
+    when normalize(p_body, nfkc) ~ '\?' or p_body ~ '\u037E' then 'other'
     when b.text in ('y', 'yes', 'yep', 'yup', 'yeah', 'confirm', 'confirmed', 'i confirm', 'yes confirmed')
       then 'confirm'
     when b.text in ('n', 'no', 'nope') then 'decline'

@@ -10,7 +10,7 @@ declare
   v_message_id uuid;
 begin
   select s.* into v_settings from public.sms_settings as s where s.org_id = p_booking.org_id;
-  select c.* into v_client from public.clients as c where c.id = p_booking.client_id;
+  select c.* into v_client from public.clients as c where c.id = p_booking.client_id and c.org_id = p_booking.org_id;
   select o.* into v_org from public.orgs as o where o.id = p_booking.org_id;
   if not v_settings.enabled or v_settings.twilio_phone_number is null or v_client.phone is null then
     return null;
@@ -27,7 +27,8 @@ begin
       'session_datetime',
         app.format_local(p_booking.start_time, v_org.timezone, 'FMDy FMDD FMMon "at" FMHH12:MI am'),
       'sessions_remaining',
-        (select p.sessions_remaining from public.client_purchases as p where p.id = p_booking.purchase_id),
+        (select p.sessions_remaining from public.client_purchases as p
+          where p.id = p_booking.purchase_id and p.client_id = v_client.id and p.org_id = v_org.id),
       'location', coalesce(p_booking.location_details, replace(p_booking.location_type, '_', ' '))
     )),
     'booking', p_booking.id, p_scheduled_for, p_key

@@ -2,7 +2,14 @@ create or replace function app.queue_booking_texts() returns trigger
   language plpgsql volatile security definer set search_path = ''
 as $$
 begin
-  if tg_op = 'INSERT' and new.status = 'confirmed' and new.start_time > now() then
+  if tg_op = 'UPDATE' and new.start_time <> old.start_time then
+    update public.sms_messages as m
+       set status = 'cancelled', error_code = 'booking_moved'
+     where m.related_entity_id = new.id and m.template_key = 'booking_confirmation'
+       and m.status in ('pending', 'queued');
+  end if;
+  if (tg_op = 'INSERT' or new.start_time <> old.start_time)
+     and new.status = 'confirmed' and new.start_time > now() then
     perform app.queue_booking_sms(
       new, 'booking_confirmation',
       'Hi {{client_name}}, you are booked for {{session_datetime}}. Reply Y to confirm. {{coach_name}}',
@@ -31,5 +38,5 @@ revoke all on function app.queue_booking_texts() from public, anon, authenticate
 
 -- After bookings_settle (triggers fire by name), so that a follow-up counts the session just used.
 create or replace trigger bookings_texts
-  after insert or update of status on public.bookings
+  after insert or update of status, start_time on public.bookings
   for each row execute function app.queue_booking_texts();
