@@ -14,44 +14,44 @@ export NEXT_TELEMETRY_DISABLED := "1"
 # Install the Node packages of package-lock.json, if they are not
 [no-exit-message]
 @install:
-    {{ python }} -m devstack.install
+    "{{ python }}" -m devstack.install
 
 # Start everything: database, API, sidecar, worker, web; Ctrl-C stops it
 [no-exit-message]
 @up: install
-    {{ python }} -m devstack.up
+    "{{ python }}" -m devstack.up
 
 # Play a coach's day against the running stack and show each step's evidence
 [no-exit-message]
 @demo *args: install
-    {{ python }} -m devstack.demo "$@"
+    "{{ python }}" -m devstack.demo "$@"
 
 # Stop everything, also what another terminal started
 [no-exit-message]
 @down:
-    {{ python }} -m devstack.down
+    "{{ python }}" -m devstack.down
 
 # Start just the migrated database; the last line is DATABASE_URL=…
 [no-exit-message]
 @db: install
-    {{ python }} -m devstack.db
+    "{{ python }}" -m devstack.db
 
 # Forget all local data and begin anew
 [no-exit-message]
 @reset:
-    {{ python }} -m devstack.reset
+    "{{ python }}" -m devstack.reset
 
 # Run every check: linters, database and sidecar tests, browser tests
 test: lint test-db test-e2e
 
 # Database and sidecar tests only; arguments go to pytest
 test-db *args: install
-    {{ python }} -m pytest "$@"
+    "{{ python }}" -m pytest "$@"
 
 # Browser test and the coach's day, on a stack of their own
 [no-exit-message]
 @test-e2e: install
-    {{ python }} -m devstack.e2e
+    "{{ python }}" -m devstack.e2e
 
 # Format check, linters and type checkers
 lint: install
@@ -70,7 +70,7 @@ format:
 # Turn changed files of supabase/functions_sql into the next migration
 [no-exit-message]
 @functions:
-    {{ python }} -m devstack.functions
+    "{{ python }}" -m devstack.functions
 
 # Resolve pyproject.toml into requirements.lock again
 lock:

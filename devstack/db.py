@@ -9,7 +9,7 @@ import psycopg
 
 from devstack.layout import ROOT, require_free
 from devstack.postgres import ADMIN
-from devstack.problems import told
+from devstack.problems import Problem, told
 from devstack.stack import DATABASE, Stack
 
 if TYPE_CHECKING:
@@ -48,9 +48,24 @@ def main() -> None:
     print(f"DATABASE_URL={stack.database_url()}")
 
 
+OURS = ("api", "e2e", "lite.log", "postgres", "postgres.log", "run", "secrets.env", "up.log", "up.pid")
+"""What a stack's folder may hold. Anything else is somebody's, and stays."""
+
+
 def forget(stack: Stack) -> None:
     """Remove everything the stack keeps; the database must be stopped."""
-    shutil.rmtree(stack.folder, ignore_errors=True)
+    try:
+        for entry in (stack.folder / name for name in OURS):
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink(missing_ok=True)
+        if stack.folder.exists() and not any(stack.folder.iterdir()):
+            stack.folder.rmdir()
+    except OSError as error:
+        raise Problem(
+            f"{error.filename} cannot be removed ({error.strerror}): remove it, then run this again."
+        ) from None
 
 
 if __name__ == "__main__":

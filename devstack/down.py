@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from devstack.problems import Problem, told
@@ -23,13 +23,41 @@ def running_up(stack: Stack) -> int | None:
     try:
         pid = int(stack.pidfile.read_text())
         os.kill(pid, 0)
-    except (FileNotFoundError, ValueError, ProcessLookupError):
+    except (FileNotFoundError, ValueError, ProcessLookupError, PermissionError):
         return None
-    # A process id may have been given to somebody else since; on Linux we can tell.
-    command = Path(f"/proc/{pid}/cmdline")
-    if command.exists() and b"devstack" not in command.read_bytes():
-        return None
-    return pid
+    return pid if _is_ours(pid) else None
+
+
+def _is_ours(pid: int) -> bool:
+    """A process id may have been given to somebody else since it was noted."""
+    shown = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return any(mark in shown.stdout for mark in ("devstack", "sidecar.cli", "lite", "next"))
+
+
+def stop_left_over(stack: Stack) -> bool:
+    """Stop what a `./just up` left running that was itself killed; False when there is nothing."""
+    stopped = False
+    for note in sorted(stack.runfolder.glob("*")):
+        with suppress(ValueError, ProcessLookupError, PermissionError):
+            pid = int(note.read_text())
+            if _is_ours(pid):
+                os.killpg(pid, signal.SIGTERM)
+                stopped = True
+                if not _within(PATIENCE_S, lambda pid=pid: not _is_ours(pid)):  # type: ignore[misc]
+                    os.killpg(pid, signal.SIGKILL)
+        note.unlink(missing_ok=True)
+    return stopped
+
+
+def stop_everything(stack: Stack) -> bool:
+    """Stop the processes, then the database; False when nothing was running."""
+    stopped = stop_up(stack)
+    stopped = stop_left_over(stack) or stopped
+    if stack.cluster.running():
+        stack.cluster.stop()
+        stopped = True
+    stack.pidfile.unlink(missing_ok=True)
+    return stopped
 
 
 def stop_up(stack: Stack) -> bool:
@@ -54,15 +82,8 @@ def _within(seconds: float, happened: Callable[[], bool]) -> bool:
 
 @told
 def main() -> None:
-    """Stop the processes, then the database."""
-    stack = Stack.here()
-    stopped = stop_up(stack)
-    if stack.cluster.running():
-        stack.cluster.stop()
-        stopped = True
-    with suppress(FileNotFoundError):
-        stack.pidfile.unlink()
-    print("Stopped." if stopped else "Nothing was running.")
+    """Stop whatever runs."""
+    print("Stopped." if stop_everything(Stack.here()) else "Nothing was running.")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from devstack import chromium
 from devstack.db import forget
+from devstack.down import stop_everything
 from devstack.layout import ROOT
 from devstack.problems import Problem, told
 from devstack.stack import DEMO_EMAIL, DEMO_PASSWORD, Stack
@@ -48,13 +49,13 @@ def main() -> None:
     """Run both; exit 1 when either fails."""
     os.environ |= {
         "COACH_OS_DATA": str(ROOT / ".data" / "e2e"),
-        "COACH_OS_PORT_OFFSET": os.environ.get("COACH_OS_PORT_OFFSET", str(PORT_OFFSET)),
+        "COACH_OS_PORT_OFFSET": str(int(os.environ.get("COACH_OS_PORT_OFFSET", "0")) + PORT_OFFSET),
     }
     for provider in ("STRIPE_SECRET_KEY", "TWILIO_AUTH_TOKEN"):  # tests never reach the real ones
         os.environ.pop(provider, None)
     browser = chromium.settings()
     earlier = Stack.here()
-    earlier.cluster.stop()
+    stop_everything(earlier)
     forget(earlier)
     stack = Stack.here()
     with _running(stack):

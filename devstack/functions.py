@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from devstack.layout import ROOT
-from devstack.problems import Problem
+from devstack.problems import Problem, told
 
 FUNCTIONS = ROOT / "supabase" / "functions_sql"
 MIGRATIONS = ROOT / "supabase" / "migrations"
@@ -61,6 +61,7 @@ def render(now: datetime) -> Path | None:
     return target
 
 
+@told
 def main() -> None:
     """Render what changed and say so."""
     if gone := removed() - _dropped():

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 
 
+MAX_OFFSET = 10_000
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """TCP ports on 127.0.0.1. `COACH_OS_PORT_OFFSET` shifts all of them, to run a second stack."""
@@ -32,7 +35,10 @@ class Ports:
     @classmethod
     def from_env(cls) -> Ports:
         """Supabase's usual ports for API and database, and Next.js' for the web."""
-        offset = int(os.environ.get("COACH_OS_PORT_OFFSET", "0"))
+        text = os.environ.get("COACH_OS_PORT_OFFSET", "0")
+        if not text.isdecimal() or int(text) > MAX_OFFSET:
+            raise Problem(f"COACH_OS_PORT_OFFSET is not a whole number from 0 to {MAX_OFFSET}: set it so, or unset it.")
+        offset = int(text)
         return cls(
             api=54321 + offset,
             lite=54320 + offset,
@@ -80,7 +86,7 @@ def load_secrets(folder: Path) -> dict[str, str]:
     }
     missing = {key: make() for key, make in makers.items() if key not in known}
     if missing:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         file.touch(mode=0o600)
         with file.open("a") as out:
             out.writelines(f"{key}={value}\n" for key, value in missing.items())

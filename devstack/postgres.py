@@ -72,9 +72,13 @@ class Cluster:
         if fresh:
             self._initdb()
         if self.running():
+            self._require_our_port()
             return
         log = self.folder.parent / f"{self.folder.name}.log"
-        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="
+        # Terse: the details of an error quote the row it is about.
+        options = (
+            f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c log_error_verbosity=terse"
+        )
         if not self.durable:
             options += " -c fsync=off -c synchronous_commit=off -c full_page_writes=off"
         result = self._pg("pg_ctl", "-D", str(self.folder), "-o", options, "-l", str(log), "-w", "-s", "start")
@@ -88,6 +92,13 @@ class Cluster:
                 db.execute(sql.SQL("create role postgres login password {}").format(self.password))
                 # "already exists, skipping" tells nobody anything.
                 db.execute(sql.SQL("alter role {} set client_min_messages = 'warning'").format(sql.Identifier(ADMIN)))
+
+    def _require_our_port(self) -> None:
+        port = int((self.folder / "postmaster.pid").read_text().splitlines()[3])
+        if port != self.port:
+            raise Problem(
+                f"The database of {self.folder} runs on port {port} already: stop it with `./just down` first."
+            )
 
     def stop(self) -> None:
         """Stop the server; connections are closed, nothing committed is lost. Does nothing when it is not running."""
@@ -118,13 +129,27 @@ class Cluster:
 
     def prepare(self, name: str) -> None:
         """Bring a database to what hosted Supabase has before the first migration. Safe to repeat."""
-        with psycopg.connect(self.url(ADMIN, name), autocommit=True) as db:
-            db.execute(sql.SQL("alter database {} owner to postgres").format(sql.Identifier(name)))
-            db.execute(PLATFORM_SQL.read_bytes())
+        try:
+            with psycopg.connect(self.url(ADMIN, name), autocommit=True) as db:
+                db.execute(sql.SQL("alter database {} owner to postgres").format(sql.Identifier(name)))
+                db.execute(PLATFORM_SQL.read_bytes())
+        except psycopg.OperationalError as error:
+            if "password authentication failed" not in str(error):
+                raise
+            raise Problem(
+                f"The password in secrets.env is not that of the database in {self.folder}: put the file back, or "
+                f"`./just reset` begins anew with an empty database."
+            ) from None
 
     def migrate(self, name: str) -> None:
         """Apply the pending migrations as the role that applies them on hosted Supabase, with the same tool."""
-        result = supabase_cli("db", "push", "--yes", f"--remote={self.url(database=name)}")
+        result = supabase_cli(
+            "db",
+            "push",
+            "--yes",
+            f"--remote=postgresql://postgres@127.0.0.1:{self.port}/{name}",
+            password=self.password,
+        )
         if result.returncode != 0:
             raise Problem(
                 f"The migrations did not apply: {result.stdout}{result.stderr}\n"
@@ -162,8 +187,11 @@ class Cluster:
         )
 
 
-def supabase_cli(*args: str) -> subprocess.CompletedProcess[str]:
-    """Run the Supabase CLI on this project, quietly and without asking or reporting anything."""
+def supabase_cli(*args: str, password: str = "") -> subprocess.CompletedProcess[str]:
+    """Run the Supabase CLI on this project, quietly and without asking or reporting anything.
+
+    The database's password is given apart from its URL, since any user can see a command's arguments.
+    """
     command: Sequence[str] = [str(ROOT / "node_modules" / ".bin" / "supabase"), *args, "--workdir", str(ROOT)]
-    quiet = {"DO_NOT_TRACK": "1", "SUPABASE_TELEMETRY_DISABLED": "1", "CI": "1"}
+    quiet = {"PGPASSWORD": password, "DO_NOT_TRACK": "1", "SUPABASE_TELEMETRY_DISABLED": "1", "CI": "1"}
     return subprocess.run(command, env=os.environ | quiet, capture_output=True, text=True, check=False)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from devstack.db import forget
-from devstack.down import stop_up
+from devstack.down import stop_everything
 from devstack.problems import told
 from devstack.stack import Stack
 
 
 @told
 def main() -> None:
-    """Stop whatever runs, then remove the stack's folder."""
+    """Stop whatever runs, then remove what the stack kept."""
     stack = Stack.here()
-    stop_up(stack)
-    stack.cluster.stop()
+    stop_everything(stack)
     forget(stack)
     print("All local data is gone; `./just up` begins anew.")
 

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from devstack.api import write_config
 from devstack.layout import ROOT, Ports, data_dir, load_secrets
 from devstack.postgres import ADMIN, Cluster
+from devstack.problems import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 DATABASE = "postgres"
 DEMO_EMAIL = "coach@demo.coach-os.test"
 DEMO_PASSWORD = "demo-coach-2026"  # noqa: S105 - printed by `./just up`; only ever seeded locally
+
+
+def _require_together(first: str, *others: str) -> None:
+    """A real account's key beside made-up settings would fail in ways hard to understand."""
+    missing = [name for name in others if not os.environ.get(name)]
+    if os.environ.get(first) and missing:
+        raise Problem(f"{first} is set, so {' and '.join(missing)} must be too (see .env.example), or unset {first}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +51,8 @@ class Stack:
     def here(cls) -> Stack:
         """The stack of this checkout (COACH_OS_DATA and COACH_OS_PORT_OFFSET name another)."""
         folder = data_dir()
+        _require_together("STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "PUBLIC_URL")
+        _require_together("TWILIO_AUTH_TOKEN", "TWILIO_ACCOUNT_SID", "PUBLIC_URL")
         return cls(folder, Ports.from_env(), load_secrets(folder))
 
     @property
@@ -49,6 +64,11 @@ class Stack:
     def pidfile(self) -> Path:
         """Holds the process id of a running `./just up`."""
         return self.folder / "up.pid"
+
+    @property
+    def runfolder(self) -> Path:
+        """Holds the process id of every process that a running `./just up` started."""
+        return self.folder / "run"
 
     @property
     def api_url(self) -> str:
@@ -90,7 +110,7 @@ class Stack:
         return self.cluster.url(role, DATABASE)
 
     def settings(self) -> dict[str, str]:
-        """The environment of the stack's processes, less DATABASE_URL; what is set outside wins."""
+        """Every setting of the stack's processes, less DATABASE_URL; what is set outside wins."""
         made = {key: value for key, value in self.secrets.items() if key != "POSTGRES_PASSWORD"}
         made |= {
             "LOCAL_API_DATABASE_URL": self.database_url(ADMIN),
@@ -105,33 +125,67 @@ class Stack:
         return made | {key: os.environ[key] for key in made.keys() & os.environ.keys()}
 
     def processes(self) -> list[Process]:
-        """Every process besides Postgres."""
-        base = {**os.environ, **self.settings(), "PYTHONUNBUFFERED": "1"}
-        coach_os = f"{sys.executable} -m sidecar.cli"
+        """Every process besides Postgres, each with the settings it needs and no others'."""
+        python = sys.executable
         npm_bin = ROOT / "node_modules" / ".bin"
+        twilio = ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN")
+        stripe = ("STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET")
+        supabase = ("SUPABASE_URL", "SUPABASE_PUBLISHABLE_KEY")
         lite_url = f"http://127.0.0.1:{self.ports.lite}"
-        api_folder = write_config(self.folder, self.ports.lite, self.web_url)
         parts = [
-            Process("lite", f"{npm_bin}/lite --no-telemetry start --no-admin", base, api_folder),
-            Process("api", f"{sys.executable} -m devstack.gateway --port {self.ports.api} --upstream {lite_url}", base),
-            Process(
-                "sidecar",
-                f"{coach_os} serve --port {self.ports.sidecar}",
-                base | {"DATABASE_URL": self.database_url("coach_os_sidecar")},
+            # It prints its secret key at start and whole rows when a request fails: not for a terminal.
+            self._process(
+                "lite",
+                [npm_bin / "lite", "--no-telemetry", "start", "--no-admin"],
+                ("LOCAL_API_DATABASE_URL", "LOCAL_API_JWT_SECRET", "SUPABASE_PUBLISHABLE_KEY", "SUPABASE_SECRET_KEY"),
+                folder=write_config(self.folder, self.ports.lite, self.web_url),
+                log=self.folder / "lite.log",
             ),
-            Process("worker", f"{coach_os} worker", base | {"DATABASE_URL": self.database_url("coach_os_worker")}),
-            Process(
+            self._process(
+                "api",
+                [python, "-m", "devstack.gateway", "--port", self.ports.api, "--upstream", lite_url],
+            ),
+            self._process(
+                "sidecar",
+                [python, "-m", "sidecar.cli", "serve", "--port", self.ports.sidecar],
+                ("PUBLIC_URL", "WEB_URL", "STRIPE_API_BASE", "TWILIO_API_BASE", *supabase, *stripe, *twilio),
+                DATABASE_URL=self.database_url("coach_os_sidecar"),
+            ),
+            self._process(
+                "worker",
+                [python, "-m", "sidecar.cli", "worker"],
+                ("PUBLIC_URL", "TWILIO_API_BASE", *twilio),
+                DATABASE_URL=self.database_url("coach_os_worker"),
+            ),
+            self._process(
                 "web",
-                f"{npm_bin}/next start --hostname 127.0.0.1 --port {self.ports.web}",
-                base,
-                ROOT / "web",
+                [npm_bin / "next", "start", "--hostname", "127.0.0.1", "--port", self.ports.web],
+                supabase,
+                folder=ROOT / "web",
             ),
         ]
-        for name, port, real in (
-            ("twilio", self.ports.twilio, self.uses_real_twilio),
-            ("stripe", self.ports.stripe, self.uses_real_stripe),
-        ):
-            if not real:
-                command = f"{sys.executable} -m devstack.standins.{name} --port {port}"
-                parts.append(Process(name, command, base))
+        if not self.uses_real_twilio:
+            command = [python, "-m", "devstack.standins.twilio", "--port", self.ports.twilio]
+            parts.append(self._process("twilio", command, ("PUBLIC_URL", *twilio)))
+        if not self.uses_real_stripe:
+            command = [python, "-m", "devstack.standins.stripe", "--port", self.ports.stripe]
+            parts.append(self._process("stripe", command, ("PUBLIC_URL", *stripe)))
         return parts
+
+    def _process(
+        self,
+        name: str,
+        command: Sequence[object],
+        needs: tuple[str, ...] = (),
+        folder: Path = ROOT,
+        log: Path | None = None,
+        **more: str,
+    ) -> Process:
+        every = self.settings()
+        outside = {key: value for key, value in os.environ.items() if key not in every and key != "DATABASE_URL"}
+        env = outside | {key: every[key] for key in needs if key in every} | {"PYTHONUNBUFFERED": "1"} | more
+        # The shell becomes the process, so the id it notes is the process's, and its group's.
+        line = f"echo $$ >{shlex.quote(str(self.runfolder / name))}; exec {shlex.join(map(str, command))}"
+        if log:
+            line += f" >{shlex.quote(str(log))} 2>&1"
+        return Process(name, line, env, folder)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -127,6 +129,16 @@ def _pidfile(stack: Stack) -> Iterator[None]:
         stack.pidfile.unlink(missing_ok=True)
 
 
+def _stop_on_signals() -> None:
+    """Also before the manager runs, and when the terminal is closed, everything that was started stops."""
+
+    def stop(signum: int, _: object) -> None:
+        sys.exit(128 + signum)
+
+    signal.signal(signal.SIGTERM, stop)  # the manager takes this one over
+    signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+
+
 def _manager(stack: Stack) -> Manager:
     manager = Manager(Printer(sys.stdout))
     for process in stack.processes():
@@ -148,6 +160,8 @@ def run(stack: Stack) -> int:
         raise Problem(f"Coach OS is running already (process {pid}): stop it with `./just down` first.")
     for name in ("api", "lite", "sidecar", "web", "twilio", "stripe"):
         require_free(name, getattr(stack.ports, name))
+    _stop_on_signals()
+    stack.runfolder.mkdir(exist_ok=True)
     with _pidfile(stack):
         try:
             start_database(stack)
@@ -158,6 +172,7 @@ def run(stack: Stack) -> int:
             manager.loop()
         finally:
             stack.cluster.stop()
+            shutil.rmtree(stack.runfolder, ignore_errors=True)
     stopped_by_request = manager.returncode in (130, 143)
     return 0 if stopped_by_request else manager.returncode or 1
 

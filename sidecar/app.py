@@ -10,7 +10,7 @@ from uuid import uuid4
 import structlog
 from litestar import Litestar
 from litestar.di import Provide
-from litestar.middleware import ASGIMiddleware
+from litestar.enums import ScopeType
 from litestar.openapi import OpenAPIConfig
 from supabase import AsyncClientOptions, acreate_client
 
@@ -34,11 +34,20 @@ MAX_BODY_BYTES = 1_000_000
 """Stripe's and Twilio's deliveries are a few kilobytes; anything near this is not one."""
 
 
-class RequestLog(ASGIMiddleware):
-    """One line per request: route template, status, duration, request id. Never a path, query, header or body."""
+class RequestLog:
+    """One line per request: route template, status, duration, request id. Never a path, query, header or body.
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
-        """Log after the answer has begun; the caller gets the request id back as X-Request-Id."""
+    Goes around the whole service, because Litestar's own middleware does not see requests that no route takes.
+    """
+
+    def __init__(self, service: ASGIApp) -> None:
+        self._service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Log when the answer begins; the caller gets the request id back as X-Request-Id."""
+        if scope["type"] != ScopeType.HTTP:
+            await self._service(scope, receive, send)
+            return
         request_id = uuid4().hex
         began = time.monotonic()
 
@@ -47,7 +56,7 @@ class RequestLog(ASGIMiddleware):
                 message["headers"] = [*message.get("headers", []), (b"x-request-id", request_id.encode())]
                 log.info(
                     "request",
-                    method=scope.get("method", ""),
+                    method=scope["method"],
                     route=scope.get("path_template", "unmatched"),
                     status=message["status"],
                     duration_ms=round((time.monotonic() - began) * 1000),
@@ -55,7 +64,7 @@ class RequestLog(ASGIMiddleware):
                 )
             await send(message)
 
-        await next_app(scope, receive, observe)
+        await self._service(scope, receive, observe)
 
 
 def create_app(settings: ServeSettings) -> Litestar:
@@ -94,9 +103,9 @@ def create_app(settings: ServeSettings) -> Litestar:
         exception_handlers=EXCEPTION_HANDLERS,
         lifespan=[lifespan],
         logging_config=None,
-        middleware=[RequestLog()],
         openapi_config=OpenAPIConfig(title="Coach OS sidecar", version="0.1.0"),
         request_max_body_size=MAX_BODY_BYTES,
     )
+    app.asgi_handler = RequestLog(app.asgi_handler)
     stripe_client = create_client(settings)
     return app

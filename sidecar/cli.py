@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
+import psycopg
 import structlog
 import uvicorn
+from psycopg_pool import PoolTimeout
 
-from sidecar import jobs, logging
+from sidecar import jobs, logging, worker
 from sidecar.app import create_app
 from sidecar.database import Database, create_pool
 from sidecar.settings import ServeSettings, SettingsError, WorkerSettings, database_url_from_env
-from sidecar.sms.sender import TwilioSender
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Coroutine, Mapping
     from typing import TypeVar
 
     from sidecar.settings import Secret
@@ -32,6 +33,15 @@ def _settings(read: Callable[[Mapping[str, str]], T]) -> T:
         return read(os.environ)
     except SettingsError as error:
         raise click.ClickException(f"{error}\nSettings come from the environment; see .env.example.") from None
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    try:
+        return asyncio.run(work)
+    except (psycopg.Error, PoolTimeout) as error:
+        # Its text may quote the address, and with it the password.
+        reason = type(error).__name__
+        raise click.ClickException(f"The database cannot be used with DATABASE_URL ({reason}): check it.") from None
 
 
 @click.group()
@@ -55,28 +65,10 @@ def serve(host: str, port: int) -> None:
     uvicorn.Server(config).run()
 
 
-@main.command()
-def worker() -> None:
+@main.command("worker")
+def run_worker() -> None:
     """Complete past bookings and send texts, on the minute; installs the job tables at start."""
-    settings = _settings(WorkerSettings.from_env)
-    asyncio.run(_work(settings))
-
-
-async def _work(settings: WorkerSettings) -> None:
-    await jobs.install(settings.database_url)
-    callback = f"{settings.public_url}/webhooks/twilio/status"
-    async with (
-        create_pool(settings.database_url, "coach-os worker") as pool,
-        TwilioSender(settings.twilio, callback) as sender,
-    ):
-        app = jobs.create_jobs(settings.database_url, Database(pool), sender)
-        async with app.open_async():
-            await app.run_worker_async(
-                concurrency=4,
-                delete_jobs="successful",
-                shutdown_graceful_timeout=10,
-                fetch_job_polling_interval=5,
-            )
+    _run(worker.run(_settings(WorkerSettings.from_env)))
 
 
 @main.group("jobs")
@@ -87,14 +79,14 @@ def jobs_group() -> None:
 @jobs_group.command("install")
 def jobs_install() -> None:
     """Install the job tables, or upgrade them to the library's version. Safe to repeat."""
-    version = asyncio.run(jobs.install(_settings(database_url_from_env)))
+    version = _run(jobs.install(_settings(database_url_from_env)))
     click.echo(f"job tables are at version {version}")
 
 
 @main.command()
 def doctor() -> None:
     """Check that the database answers and that every session count equals its ledger; exits 1 when not."""
-    discrepancies = asyncio.run(_count_discrepancies(_settings(database_url_from_env)))
+    discrepancies = _run(_count_discrepancies(_settings(database_url_from_env)))
     if discrepancies:
         raise click.ClickException(f"{discrepancies} packs whose session count is not the sum of their ledger.")
     click.echo("ok: the database answers, every session count equals its ledger")

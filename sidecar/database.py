@@ -20,6 +20,8 @@ def create_pool(url: Secret, name: str, max_size: int = 10) -> AsyncConnectionPo
         max_size=max_size,
         timeout=10,
         open=False,
+        # After the database restarted, a pooled connection is dead; one look spares the request that would get it.
+        check=AsyncConnectionPool.check_connection,
         connection_class=AsyncConnection[DictRow],
         # No prepared statements: Supabase's transaction pooler hands each transaction another server connection.
         kwargs={

@@ -8,7 +8,6 @@ import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from psycopg import Error as DatabaseError
-from psycopg import OperationalError
 from psycopg_pool import PoolTimeout
 
 from sidecar.logging import describe_exception
@@ -29,6 +28,13 @@ class Refusal(Exception):
         self.status = status
         self.code = code
         self.message = message
+
+
+UNAVAILABLE = ("08", "53", "57P")
+"""Classes of SQLSTATE that say the server is not there or has no room just now; none at all: no connection.
+
+Source: https://www.postgresql.org/docs/current/errcodes-appendix.html
+"""
 
 
 def _answer(status: int, code: str, message: str) -> Response[dict[str, str]]:
@@ -53,7 +59,10 @@ def _on_database(request: Request[Any, Any, Any], error: DatabaseError) -> Respo
     sqlstate = error.sqlstate or ""
     if sqlstate.startswith("PT"):  # the database's own refusals: PT + HTTP status, as PostgREST reads them
         return _answer(int(sqlstate[2:]), error.diag.message_primary or "refused", error.diag.message_hint or "")
-    if isinstance(error, OperationalError):
+    if sqlstate.startswith("22") or sqlstate == "54000":  # a value the database cannot hold, or not index
+        log.warning("value_refused", **describe_exception(error))
+        return _answer(400, "value_invalid", "A value in the request cannot be stored.")
+    if not sqlstate or sqlstate.startswith(UNAVAILABLE):
         log.warning("database_unavailable", route=request.scope["path_template"], **describe_exception(error))
         return _answer(503, "database_unavailable", "The database cannot be reached just now; try again shortly.")
     return _on_any(request, error)

@@ -24,15 +24,12 @@ if TYPE_CHECKING:
 # Codes, counts, durations and ids of rows or jobs: nothing that names a person, nothing a caller may word.
 SAFE_FIELDS = frozenset(
     {
-        "attempt",
         "completed",
         "count",
         "duration_ms",
-        "event_type",
         "exception",
         "failed",
         "frames",
-        "job_id",
         "level",
         "method",
         "outcome",
@@ -42,7 +39,6 @@ SAFE_FIELDS = frozenset(
         "sent",
         "sqlstate",
         "status",
-        "task",
         "unknown",
         "version",
     }
@@ -107,6 +103,9 @@ class SafeFormatter(logging.Formatter):
             "event": "library_log",
             "logger": record.name.split(".worker.")[0],
         }
+        job = getattr(record, "job", None)  # Procrastinate's: its id and name, never its arguments
+        if isinstance(job, dict):
+            fields |= {"job_id": job.get("id"), "task": job.get("task_name")}
         action = getattr(record, "action", None)
         if action in LIBRARY_ACTIONS:
             fields["event"] = action

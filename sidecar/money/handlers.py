@@ -7,7 +7,7 @@ from uuid import UUID
 
 from litestar import Request, post
 from stripe import StripeClient
-from supabase import AsyncClient, AuthError
+from supabase import AsyncClient, AuthError, AuthRetryableError
 
 from sidecar.database import Database
 from sidecar.errors import Refusal
@@ -44,9 +44,13 @@ async def _signed_in_user(request: Request[Any, Any, Any], supabase: AsyncClient
     """The user whose access token the request carries; Supabase Auth says whether it is valid. 401 otherwise."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     answer = None
-    if scheme.lower() == "bearer" and token:
+    if scheme.lower() == "bearer" and token and token.isascii():
         try:
             answer = await supabase.auth.get_user(token)
+        except AuthRetryableError:
+            raise Refusal(
+                503, "auth_unavailable", "Supabase Auth does not answer just now; try again shortly."
+            ) from None
         except AuthError:
             answer = None
     if answer is None:

@@ -31,15 +31,23 @@ def verify(body: bytes, signature: str | None, secret: Secret) -> dict[str, Any]
         raise Refusal(400, "signature_missing", "Send Stripe's Stripe-Signature header.")
     try:
         stripe.WebhookSignature.verify_header(body.decode(), signature, secret.reveal(), TOLERANCE_S)
-    except (stripe.SignatureVerificationError, ValueError):  # ValueError: the body is not UTF-8
+    except (stripe.SignatureVerificationError, ValueError, TypeError):
+        # ValueError: the body is not UTF-8; TypeError: the header is not ASCII.
         raise Refusal(400, "signature_invalid", "The signature does not match, or is too old.") from None
     try:
-        event = json.loads(body)
-    except ValueError:
+        event = json.loads(body, parse_constant=_refuse_constant)
+        storable = json.dumps(event, ensure_ascii=False, allow_nan=False)
+        storable.encode()
+    except (ValueError, RecursionError):
         raise Refusal(400, "event_malformed", "The body is not JSON.") from None
-    if not isinstance(event, dict) or event.get("object") != "event":
+    if not isinstance(event, dict) or event.get("object") != "event" or "\\u0000" in storable:
         raise Refusal(400, "event_malformed", "The body is not a Stripe event.")
     return event
+
+
+def _refuse_constant(name: str) -> None:
+    """NaN and Infinity are not JSON, though Python reads them; Postgres would not store them."""
+    raise ValueError(name)
 
 
 async def receive(database: Database, event: dict[str, Any], *, livemode: bool) -> str:

@@ -18,7 +18,7 @@ async def _parameters(request: Request[Any, Any, Any], settings: ServeSettings) 
     return twilio_webhooks.verify(
         await request.body(),
         request.headers.get("x-twilio-signature"),
-        f"{settings.public_url}{request.url.path}{query}",
+        f"{settings.public_url}{request.scope['raw_path'].decode()}{query}",
         settings.twilio,
     )
 

@@ -14,6 +14,8 @@ from twilio.base.exceptions import TwilioRestException
 from twilio.http.async_http_client import AsyncTwilioHttpClient
 from twilio.rest import Client
 
+from sidecar.logging import describe_exception
+
 if TYPE_CHECKING:
     from sidecar.database import Database
     from sidecar.settings import TwilioSettings
@@ -65,6 +67,11 @@ class TwilioSender:
             return Outcome("retry", error_code="provider_unreachable")  # never connected: nothing was accepted
         except (TimeoutError, aiohttp.ClientError):
             return Outcome("unknown", error_code="no_answer")
+        except Exception as error:  # noqa: BLE001 - whatever went wrong, Twilio was called
+            log.error("sms_answer_unreadable", **describe_exception(error))
+            return Outcome("unknown", error_code="answer_unreadable")
+        if not message.sid:
+            return Outcome("unknown", error_code="answer_unreadable")
         return Outcome("sent", provider_message_id=message.sid)
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 MAX_PARAMETERS = 200
+MAX_ID = 64
+"""Message ids have 34 characters, numbers at most 16."""
 
 
 def verify(body: bytes, signature: str | None, url: str, settings: TwilioSettings) -> MultiDict[str]:
@@ -34,9 +36,11 @@ def verify(body: bytes, signature: str | None, url: str, settings: TwilioSetting
         )
     except ValueError:
         raise Refusal(400, "form_malformed", "The body is not a form.") from None
+    if any("\0" in text for pair in pairs for text in pair):
+        raise Refusal(400, "form_malformed", "The body holds a character that no text can.")
     parameters = MultiDict(pairs)
     validator = RequestValidator(settings.auth_token.reveal())
-    if not signature or not validator.validate(url, parameters, signature):
+    if not signature or not signature.isascii() or not validator.validate(url, parameters, signature):
         raise Refusal(403, "signature_invalid", "The X-Twilio-Signature header does not match.")
     return parameters
 
@@ -45,7 +49,10 @@ def _required(parameters: MultiDict[str], *names: str) -> list[str]:
     missing = [name for name in names if not parameters.get(name)]
     if missing:
         raise Refusal(400, "parameter_missing", f"Missing: {', '.join(missing)}.")
-    return [parameters[name] for name in names]
+    values = [parameters[name] for name in names]
+    if any(len(value) > MAX_ID for value in values):
+        raise Refusal(400, "form_malformed", f"Longer than any of Twilio's: {', '.join(names)}.")
+    return values
 
 
 async def receive_inbound(database: Database, parameters: MultiDict[str]) -> str:

@@ -61,7 +61,8 @@ create table public.bookings (
   offer_id uuid references public.offers (id) on delete set null,
   session_type text not null default 'pt_session',
   session_type_id uuid references public.session_types (id) on delete set null,
-  purchase_id uuid references public.client_purchases (id) on delete no action,
+  purchase_id uuid references public.client_purchases (id) on delete no action
+    deferrable initially deferred, -- so that deleting an org may take packs and bookings in any order
   location_type text not null default 'in_person' check (location_type in ('in_person', 'online', 'outdoor')),
   location_details text,
   status text not null default 'confirmed'

@@ -34,7 +34,7 @@ create table public.sms_schedules (
   type text not null check (type in ('pre_session', 'post_session')),
   label text not null check (btrim(label) <> ''),
   mins_offset integer not null default 60 check (mins_offset >= 0),
-  body text not null check (btrim(body) <> ''),
+  body text not null check (btrim(body) <> '' and length(body) <= 1600), -- Twilio's limit
   enabled boolean not null default true,
   sort_order integer not null default 0,
   created_at timestamptz not null default now(),

@@ -7,9 +7,11 @@ declare
   v_status text;
   v_reason text;
 begin
-  if v_event_id is null or p_event ->> 'type' is null then
+  if jsonb_typeof(p_event -> 'id') is distinct from 'string' or length(v_event_id) not between 1 and 255
+     or jsonb_typeof(p_event -> 'type') is distinct from 'string' or length(p_event ->> 'type') not between 1 and 255
+     or jsonb_typeof(p_event #> '{data,object}') is distinct from 'object' then
     raise exception using errcode = 'PT400', message = 'event_malformed',
-      hint = 'A Stripe event has an id and a type.';
+      hint = 'A Stripe event has an id, a type and data.object.';
   end if;
   -- A second delivery waits on the unique key for the first; it then finds the row and, unless the first one
   -- failed or found no org, has nothing to do. The row and what it causes commit together.
@@ -29,7 +31,7 @@ begin
 
   select a.org_id into v_row.org_id
     from public.stripe_accounts as a where a.stripe_account_id = v_row.account_id;
-  if (p_event ->> 'livemode')::boolean is distinct from p_livemode then
+  if p_event -> 'livemode' is distinct from to_jsonb(p_livemode) then
     v_status := 'ignored';
     v_reason := 'livemode_mismatch';
   elsif v_row.org_id is null then

@@ -2,7 +2,12 @@ create or replace function app.send_soon() returns trigger
   language plpgsql volatile security definer set search_path = ''
 as $$
 begin
-  perform app.defer_job('sms.send_due');
+  begin
+    perform app.defer_job('sms.send_due');
+  exception when others then
+    -- Trouble with the job tables must not undo the booking that wrote this text; the tick will send it.
+    raise warning 'sms.send_due was not enqueued (%)', sqlstate;
+  end;
   return null;
 end;
 $$;
