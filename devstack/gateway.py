@@ -20,7 +20,7 @@ from yarl import URL
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-_POSTGRES_TIMESTAMP = re.compile(rb'"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d+)?)([+-]\d\d)(?::?(\d\d))?"')
+_POSTGRES_TIMESTAMP = re.compile(rb'(?<!\\)"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d+)?)([+-]\d\d)(?::?(\d\d))?"')
 _HOP_BY_HOP = {"connection", "content-encoding", "content-length", "host", "keep-alive", "transfer-encoding"}
 """Belong to one connection, not to the message (RFC 9110, section 7.6.1); nor does the encoding, once decoded."""
 

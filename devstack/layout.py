@@ -71,9 +71,8 @@ def data_dir() -> Path:
 def load_secrets(folder: Path) -> dict[str, str]:
     """Keys and passwords of this local stack, made once and kept in `secrets.env` (readable by you alone)."""
     file = folder / "secrets.env"
-    known = {}
-    if file.exists():
-        known = dict(line.split("=", 1) for line in file.read_text().splitlines() if "=" in line)
+    text = file.read_text() if file.exists() else ""
+    known = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
     makers: dict[str, Callable[[], str]] = {
         "POSTGRES_PASSWORD": lambda: secrets.token_hex(16),
         "LOCAL_API_JWT_SECRET": lambda: secrets.token_urlsafe(48),
@@ -89,5 +88,7 @@ def load_secrets(folder: Path) -> dict[str, str]:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         file.touch(mode=0o600)
         with file.open("a") as out:
+            if text and not text.endswith("\n"):
+                out.write("\n")
             out.writelines(f"{key}={value}\n" for key, value in missing.items())
     return known | missing

@@ -161,7 +161,7 @@ class Cluster:
 
     def _initdb(self) -> None:
         self.folder.parent.mkdir(parents=True, exist_ok=True)
-        if self.folder.exists() and any(self.folder.iterdir()):
+        if self.folder.exists() and (not self.folder.is_dir() or any(self.folder.iterdir())):
             raise Problem(f"{self.folder} is not a Postgres data folder: `./just reset` begins anew.")
         with tempfile.NamedTemporaryFile("w", dir=self.folder.parent, prefix=".pw") as pwfile:
             pwfile.write(self.password)

@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+import httpx
+import stripe
 import structlog
 from litestar import Litestar
 from litestar.di import Provide
@@ -34,6 +36,10 @@ MAX_BODY_BYTES = 1_000_000
 """Stripe's and Twilio's deliveries are a few kilobytes; anything near this is not one."""
 
 
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""A method is a word of the caller's; only these are logged as they come."""
+
+
 class RequestLog:
     """One line per request: route template, status, duration, request id. Never a path, query, header or body.
 
@@ -56,7 +62,7 @@ class RequestLog:
                 message["headers"] = [*message.get("headers", []), (b"x-request-id", request_id.encode())]
                 log.info(
                     "request",
-                    method=scope["method"],
+                    method=scope["method"] if scope["method"] in METHODS else "other",
                     route=scope.get("path_template", "unmatched"),
                     status=message["status"],
                     duration_ms=round((time.monotonic() - began) * 1000),
@@ -71,19 +77,22 @@ def create_app(settings: ServeSettings) -> Litestar:
     """The service for these settings; opens its connections at start-up and closes them at shutdown."""
     pool = create_pool(settings.database_url, "coach-os serve")
     database = Database(pool)
+    stripe_http = stripe.HTTPXClient(timeout=20)
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         await pool.open()
-        app.state.supabase = await acreate_client(
-            settings.supabase_url,
-            settings.supabase_publishable_key,
-            AsyncClientOptions(auto_refresh_token=False, persist_session=False),
-        )
-        try:
-            yield
-        finally:
-            await pool.close()
+        async with httpx.AsyncClient(timeout=10) as auth_http:
+            app.state.supabase = await acreate_client(
+                settings.supabase_url,
+                settings.supabase_publishable_key,
+                AsyncClientOptions(auto_refresh_token=False, persist_session=False, httpx_client=auth_http),
+            )
+            try:
+                yield
+            finally:
+                await stripe_http.close_async()  # type: ignore[no-untyped-call]
+                await pool.close()
 
     app = Litestar(
         route_handlers=[
@@ -107,5 +116,5 @@ def create_app(settings: ServeSettings) -> Litestar:
         request_max_body_size=MAX_BODY_BYTES,
     )
     app.asgi_handler = RequestLog(app.asgi_handler)
-    stripe_client = create_client(settings)
+    stripe_client = create_client(settings, stripe_http)
     return app

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from litestar import Response, get
+from litestar.di import NamedDependency
 
 from sidecar.database import Database
 
@@ -14,7 +15,7 @@ async def healthz() -> dict[str, str]:
 
 
 @get("/readyz", summary="Ready")
-async def readyz(database: Database) -> Response[dict[str, str]]:
+async def readyz(database: NamedDependency[Database]) -> Response[dict[str, str]]:
     """Answers 200 when the database does, else 503."""
     await database.ping()
     return Response({"status": "ready"})

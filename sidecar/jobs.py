@@ -30,6 +30,19 @@ SCHEMA = "procrastinate"
 _INSTALL_LOCK = 7_061_203
 """Advisory lock: of several workers that start together, one installs and the others wait."""
 
+_PIN_SEARCH_PATHS = """
+    do $$
+    declare
+      v_function regprocedure;
+    begin
+      for v_function in select oid from pg_catalog.pg_proc where pronamespace = 'procrastinate'::regnamespace loop
+        execute format('alter function %s set search_path = procrastinate, pg_temp', v_function);
+      end loop;
+    end;
+    $$
+"""
+"""The library's functions find their tables by search_path; pinned, they do so whoever calls (splinter 0011)."""
+
 
 def create_jobs(database_url: Secret, database: Database, sender: TwilioSender) -> procrastinate.App:
     """The Procrastinate app with every task, bound to what the tasks need."""
@@ -83,6 +96,7 @@ async def install(database_url: Secret) -> str:
                 if _version(row[0]) < _version(migration.name) <= _version(target):
                     await connection.execute(migration.read_bytes())
             await connection.execute("update coach_os_installed set version = %s", [target])
+        await connection.execute(_PIN_SEARCH_PATHS)
     log.info("jobs_installed", version=target)
     return target
 

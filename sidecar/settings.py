@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -13,14 +14,20 @@ STRIPE_API_BASE = "https://api.stripe.com"
 TWILIO_API_BASE = "https://api.twilio.com"
 
 
-class Secret(str):
-    """A string that prints as `***`: in logs, tracebacks and formatted text. `.reveal()` gives the value."""
+class Secret:
+    """A value that shows nowhere: not in logs, tracebacks, formatted text or JSON. Only `reveal()` gives it.
 
-    __slots__ = ()
+    Deliberately no `str`: joining or adding would quietly turn it back into one.
+    """
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
 
     def reveal(self) -> str:
         """The secret itself; call it where the secret is used, not before."""
-        return str.__str__(self)
+        return self._value
 
     def __repr__(self) -> str:
         return "Secret(***)"
@@ -30,6 +37,12 @@ class Secret(str):
 
     def __format__(self, spec: str) -> str:
         return "***"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and hmac.compare_digest(self._value.encode(), other._value.encode())
+
+    def __hash__(self) -> int:
+        return hash(self._value)
 
 
 class SettingsError(Exception):
@@ -58,13 +71,21 @@ class _Reader:
 
     def url(self, name: str, what: str, default: str | None = None) -> str:
         value = self.text(name, what, default).rstrip("/")
-        if value and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).netloc):
+        if value and not _is_http_url(value):
             self.problems.append(f"{name} is not an http(s) URL: {what}.")
         return value
 
     def done(self) -> None:
         if self.problems:
             raise SettingsError("\n".join(self.problems))
+
+
+def _is_http_url(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.netloc)
 
 
 def _database_url(read: _Reader) -> Secret:

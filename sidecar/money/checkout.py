@@ -35,12 +35,12 @@ class Checkout:
     url: str
 
 
-def create_client(settings: ServeSettings) -> stripe.StripeClient:
+def create_client(settings: ServeSettings, http_client: stripe.HTTPXClient) -> stripe.StripeClient:
     """Stripe's client at the configured address; the library pins the API version."""
     return stripe.StripeClient(
         settings.stripe_secret_key.reveal(),
         base_addresses={"api": settings.stripe_api_base},
-        http_client=stripe.HTTPXClient(timeout=20),
+        http_client=http_client,
         max_network_retries=2,
     )
 

@@ -6,8 +6,10 @@ from typing import Any
 from uuid import UUID
 
 from litestar import Request, post
+from litestar.di import NamedDependency
+from litestar.params import JSONBody
 from stripe import StripeClient
-from supabase import AsyncClient, AuthError, AuthRetryableError
+from supabase import AsyncClient, AuthApiError, AuthError
 
 from sidecar.database import Database
 from sidecar.errors import Refusal
@@ -18,7 +20,7 @@ from sidecar.settings import ServeSettings
 
 @post(["/webhooks/stripe", "/functions/v1/stripe-webhook"], status_code=200, summary="Stripe event delivery")
 async def receive_stripe_event(
-    request: Request[Any, Any, Any], database: Database, settings: ServeSettings
+    request: Request[Any, Any, Any], database: NamedDependency[Database], settings: NamedDependency[ServeSettings]
 ) -> dict[str, str]:
     """Takes a signed Stripe event; answers 200 once it is stored and applied, or was before."""
     body = await request.body()
@@ -29,11 +31,11 @@ async def receive_stripe_event(
 @post("/checkout", status_code=201, summary="Sell an offer through Stripe Checkout")
 async def open_checkout(
     request: Request[Any, Any, Any],
-    data: CheckoutRequest,
-    database: Database,
-    settings: ServeSettings,
-    stripe_client: StripeClient,
-    supabase: AsyncClient,
+    data: JSONBody[CheckoutRequest],
+    database: NamedDependency[Database],
+    settings: NamedDependency[ServeSettings],
+    stripe_client: NamedDependency[StripeClient],
+    supabase: NamedDependency[AsyncClient],
 ) -> Checkout:
     """Opens a payment page for a client of the signed-in coach (`Authorization: Bearer <access token>`)."""
     user_id = await _signed_in_user(request, supabase)
@@ -47,12 +49,12 @@ async def _signed_in_user(request: Request[Any, Any, Any], supabase: AsyncClient
     if scheme.lower() == "bearer" and token and token.isascii():
         try:
             answer = await supabase.auth.get_user(token)
-        except AuthRetryableError:
-            raise Refusal(
-                503, "auth_unavailable", "Supabase Auth does not answer just now; try again shortly."
-            ) from None
-        except AuthError:
-            answer = None
+        except AuthError as error:
+            # Only Supabase's own "no" means that the token is bad; anything else says nothing about it.
+            if not isinstance(error, AuthApiError) or error.status == 429 or error.status >= 500:
+                raise Refusal(
+                    503, "auth_unavailable", "Supabase Auth does not answer just now; try again shortly."
+                ) from None
     if answer is None:
         raise Refusal(401, "sign_in_required", "Send the coach's access token: Authorization: Bearer <token>.")
     return UUID(answer.user.id)

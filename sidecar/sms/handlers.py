@@ -6,6 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from litestar import MediaType, Request, Response, post
+from litestar.di import NamedDependency
+from litestar.params import FromQuery
 
 from sidecar.database import Database
 from sidecar.settings import ServeSettings
@@ -25,7 +27,7 @@ async def _parameters(request: Request[Any, Any, Any], settings: ServeSettings) 
 
 @post("/webhooks/twilio/inbound", status_code=200, media_type=MediaType.XML, summary="A client's text")
 async def receive_inbound_sms(
-    request: Request[Any, Any, Any], database: Database, settings: ServeSettings
+    request: Request[Any, Any, Any], database: NamedDependency[Database], settings: NamedDependency[ServeSettings]
 ) -> Response[str]:
     """Takes a signed inbound text from Twilio; answers with TwiML."""
     parameters = await _parameters(request, settings)
@@ -34,7 +36,10 @@ async def receive_inbound_sms(
 
 @post(["/webhooks/twilio/status", "/functions/v1/twilio-webhook"], status_code=204, summary="Delivery status")
 async def receive_sms_status(
-    request: Request[Any, Any, Any], database: Database, settings: ServeSettings, message_id: UUID | None = None
+    request: Request[Any, Any, Any],
+    database: NamedDependency[Database],
+    settings: NamedDependency[ServeSettings],
+    message_id: FromQuery[UUID | None] = None,
 ) -> None:
     """Takes a signed status callback from Twilio; the sender put `message_id` into its address."""
     parameters = await _parameters(request, settings)

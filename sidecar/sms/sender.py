@@ -10,7 +10,7 @@ from uuid import UUID
 
 import aiohttp
 import structlog
-from twilio.base.exceptions import TwilioRestException
+from twilio.base.exceptions import TwilioRestException, TwilioServiceException
 from twilio.http.async_http_client import AsyncTwilioHttpClient
 from twilio.rest import Client
 
@@ -43,7 +43,7 @@ class TwilioSender:
         self._status_callback = status_callback
 
     async def __aenter__(self) -> TwilioSender:
-        self._http = AsyncTwilioHttpClient(timeout=TIMEOUT_S)
+        self._http = AsyncTwilioHttpClient()
         self._client = Client(self._settings.account_sid, self._settings.auth_token.reveal(), http_client=self._http)
         self._client.api.base_url = self._settings.api_base
         return self
@@ -57,10 +57,11 @@ class TwilioSender:
         Source of the codes: https://www.twilio.com/docs/api/errors
         """
         try:
-            message = await self._client.messages.create_async(
-                to=to, from_=sender, body=body, status_callback=f"{self._status_callback}?message_id={message_id}"
-            )
-        except TwilioRestException as error:
+            async with asyncio.timeout(TIMEOUT_S):  # twilio's asynchronous client does not keep to its own
+                message = await self._client.messages.create_async(
+                    to=to, from_=sender, body=body, status_callback=f"{self._status_callback}?message_id={message_id}"
+                )
+        except (TwilioRestException, TwilioServiceException) as error:
             retry = error.status == 429 or error.status >= 500
             return Outcome("retry" if retry else "failed", error_code=str(error.code or error.status))
         except aiohttp.ClientConnectorError:

@@ -33,12 +33,19 @@ grant usage on schema public to postgres, anon, authenticated, service_role;
 grant create on schema public to postgres;
 -- On the platform every new object in `public` is open to the API roles. The migrations close this again;
 -- a test database without it would hide a forgotten revoke.
-alter default privileges for role postgres in schema public
-  grant all on tables to postgres, anon, authenticated, service_role;
-alter default privileges for role postgres in schema public
-  grant all on functions to postgres, anon, authenticated, service_role;
-alter default privileges for role postgres in schema public
-  grant all on sequences to postgres, anon, authenticated, service_role;
+-- Not again once they have: this file also runs at every later start, and would open what comes after.
+do $$
+begin
+  if to_regnamespace('app') is null then
+    alter default privileges for role postgres in schema public
+      grant all on tables to postgres, anon, authenticated, service_role;
+    alter default privileges for role postgres in schema public
+      grant all on functions to postgres, anon, authenticated, service_role;
+    alter default privileges for role postgres in schema public
+      grant all on sequences to postgres, anon, authenticated, service_role;
+  end if;
+end;
+$$;
 
 create schema if not exists auth authorization supabase_auth_admin;
 grant usage on schema auth to postgres, anon, authenticated, service_role;

@@ -12,7 +12,7 @@ create extension if not exists pgcrypto with schema extensions;
 -- Sidecar and worker log in as roles that may call the functions granted to them by name and read no table.
 -- coach_os_enqueuer logs in nowhere: it owns app.defer_job().
 -- Roles are the cluster's, not the database's: a second database on one server finds them there.
--- Without a password neither can log in: `alter role … password` is the operator's (docs/deploy.md).
+-- Without a password neither can log in: `alter role … password` is the operator's to do.
 do $$
 declare
   v_role text;

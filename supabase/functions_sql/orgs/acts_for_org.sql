@@ -1,9 +1,9 @@
 create or replace function app.acts_for_org(p_org_id uuid) returns boolean
   language sql stable security definer set search_path = ''
 as $$
-  -- A definer function keeps the caller's `role` setting: an API request shows anon or authenticated there,
-  -- the worker, the sidecar and service_role do not.
-  select current_setting('role') not in ('anon', 'authenticated')
+  -- A definer function keeps the caller's `role` setting: an API request shows its role there, a connection of the
+  -- worker or the sidecar shows none.
+  select current_setting('role') in ('none', 'service_role', 'postgres', 'coach_os_worker', 'coach_os_sidecar')
       or p_org_id = any (array(select app.my_writable_org_ids()));
 $$;
 comment on function app.acts_for_org(uuid) is

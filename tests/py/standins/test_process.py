@@ -60,9 +60,7 @@ async def test_a_process_says_where_it_listens_and_stops_when_told(
         assert (process.returncode, output, errors) == (0, b"", b"")
 
 
-async def test_a_held_call_does_not_keep_the_process_alive(
-    unused_tcp_port: int, http: aiohttp.ClientSession
-) -> None:
+async def test_a_held_call_does_not_keep_the_process_alive(unused_tcp_port: int, http: aiohttp.ClientSession) -> None:
     url = f"http://127.0.0.1:{unused_tcp_port}"
     account, token = SETTINGS["TWILIO_ACCOUNT_SID"], SETTINGS["TWILIO_AUTH_TOKEN"]
     headers = {"Authorization": aiohttp.encode_basic_auth(account, token)}

@@ -394,9 +394,7 @@ async def test_a_late_answer_is_there_for_the_next_try(standin: Standin) -> None
     client = connect(standin.url, timeout_s=0.2)
 
     with pytest.raises(stripe.APIConnectionError):
-        await client.v1.checkout.sessions.create_async(
-            PARAMS, {"stripe_account": ACCOUNT, "idempotency_key": "key-1"}
-        )
+        await client.v1.checkout.sessions.create_async(PARAMS, {"stripe_account": ACCOUNT, "idempotency_key": "key-1"})
     await close(client)
 
     session: Any = await standin.checkout("key-1")

@@ -113,9 +113,7 @@ async def test_a_messaging_service_picks_the_sender_later(standin: Standin, rece
         ("+15005550004", "Hello", 21610),
     ],
 )
-async def test_a_refused_message_carries_twilios_code(
-    standin: Standin, to: str, body: str, code: int
-) -> None:
+async def test_a_refused_message_carries_twilios_code(standin: Standin, to: str, body: str, code: int) -> None:
     with pytest.raises(TwilioRestException) as refused:
         await standin.send(to, body)
 
@@ -152,9 +150,7 @@ async def test_an_unknown_message_is_not_found(standin: Standin) -> None:
 
 
 @pytest.mark.parametrize(("status", "code"), [(429, 20429), (500, 20500), (503, 20503)])
-async def test_an_error_records_nothing_and_is_over_after_its_times(
-    standin: Standin, status: int, code: int
-) -> None:
+async def test_an_error_records_nothing_and_is_over_after_its_times(standin: Standin, status: int, code: int) -> None:
     await standin.control("faults", {"mode": "error", "times": 2, "status": status})
 
     for _ in range(2):
@@ -351,9 +347,7 @@ async def test_an_unreachable_webhook_is_reported(standin: Standin, unused_tcp_p
 
 
 @pytest.mark.parametrize("answer", ["not XML", "<Wrong/>"])
-async def test_an_answer_that_is_not_twiml_is_reported(
-    standin: Standin, receiver: Receiver, answer: str
-) -> None:
+async def test_an_answer_that_is_not_twiml_is_reported(standin: Standin, receiver: Receiver, answer: str) -> None:
     receiver.answer = answer
 
     reply = await standin.control("reply", {"from": PHONE, "to": OURS, "body": "Y"})

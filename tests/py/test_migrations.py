@@ -1,0 +1,341 @@
+"""The migrations alone build the database, as a role that is no superuser, and the advisors find nothing in it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from devstack import functions
+from devstack.layout import ROOT
+from devstack.postgres import ADMIN, supabase_cli
+
+if TYPE_CHECKING:
+    from devstack.postgres import Cluster
+
+MIGRATED = "migrated_alone"
+MIGRATIONS = ROOT / "supabase" / "migrations"
+SECTIONS = {
+    "schemas": """
+        select nspname || ' of ' || nspowner::regrole || coalesce(' -- ' || obj_description(oid, 'pg_namespace'), '')
+          from pg_namespace where nspname in ('public', 'app', 'extensions', 'procrastinate', 'auth')
+    """,
+    "extensions": "select extname || ' in ' || extnamespace::regnamespace as line from pg_extension",
+    "columns": """
+        select c.oid::regclass || '.' || a.attname || ' ' || format_type(a.atttypid, a.atttypmod)
+               || case when a.attnotnull then ' not null' else '' end
+               || ' ' || a.attgenerated::text || a.attidentity::text
+               || coalesce(' default ' || pg_get_expr(d.adbin, d.adrelid), '')
+               || coalesce(' -- ' || col_description(c.oid, a.attnum), '') as line
+          from pg_class as c
+          join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+          left join pg_attrdef as d on d.adrelid = c.oid and d.adnum = a.attnum
+         where c.relnamespace in ('public'::regnamespace, 'app'::regnamespace) and c.relkind = any ('{r,p,v,m,c}')
+    """,
+    "tables": """
+        select oid::regclass || ' ' || relkind::text || ' of ' || relowner::regrole || ' rls ' || relrowsecurity
+               || ' ' || relforcerowsecurity || coalesce(' -- ' || obj_description(oid, 'pg_class'), '') as line
+          from pg_class
+         where relnamespace in ('public'::regnamespace, 'app'::regnamespace) and relkind = any ('{r,p,v,m,S}')
+    """,
+    "constraints": """
+        select conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid) as line
+          from pg_constraint where connamespace in ('public'::regnamespace, 'app'::regnamespace)
+    """,
+    "indexes": """
+        select pg_get_indexdef(i.indexrelid) as line
+          from pg_index as i join pg_class as c on c.oid = i.indexrelid
+         where c.relnamespace in ('public'::regnamespace, 'app'::regnamespace)
+    """,
+    "policies": """
+        select concat_ws(' ', schemaname, tablename, policyname, permissive, roles, cmd, qual, with_check) as line
+          from pg_policies
+    """,
+    "triggers": """
+        select pg_get_triggerdef(t.oid) || ' ' || t.tgenabled::text as line
+          from pg_trigger as t join pg_class as c on c.oid = t.tgrelid
+         where c.relnamespace in ('public'::regnamespace, 'app'::regnamespace) and not t.tgisinternal
+    """,
+    "functions": """
+        select pg_get_functiondef(oid) || ' of ' || proowner::regrole
+               || coalesce(' -- ' || obj_description(oid, 'pg_proc'), '') as line
+          from pg_proc where pronamespace in ('public'::regnamespace, 'app'::regnamespace) and prokind = 'f'
+    """,
+    "types": """
+        select t.oid::regtype || ' ' || string_agg(e.enumlabel, ',' order by e.enumsortorder) as line
+          from pg_type as t join pg_enum as e on e.enumtypid = t.oid
+         where t.typnamespace in ('public'::regnamespace, 'app'::regnamespace)
+         group by t.oid
+    """,
+    "rights": """
+        select what || ' ' || coalesce(acl::text, 'as created') as line
+          from (
+            select 'table ' || oid::regclass, unnest(coalesce(relacl, array[null]::aclitem[])) from pg_class
+             where relnamespace in ('public'::regnamespace, 'app'::regnamespace) and relkind = any ('{r,p,v,m,S}')
+            union all
+            select 'function ' || oid::regprocedure, unnest(coalesce(proacl, array[null]::aclitem[])) from pg_proc
+             where pronamespace in ('public'::regnamespace, 'app'::regnamespace)
+            union all
+            select 'schema ' || nspname, unnest(coalesce(nspacl, array[null]::aclitem[])) from pg_namespace
+             where nspname in ('public', 'app', 'extensions', 'procrastinate')
+            union all
+            select 'type ' || oid::regtype, unnest(coalesce(typacl, array[null]::aclitem[])) from pg_type
+             where typnamespace in ('public'::regnamespace, 'app'::regnamespace)
+            union all
+            select 'new ' || defaclobjtype::text || ' of ' || defaclrole::regrole || ' in '
+                   || coalesce(nullif(defaclnamespace, 0)::regnamespace::text, 'all'), unnest(defaclacl)
+              from pg_default_acl
+          ) as r (what, acl)
+    """,
+}
+
+TABLES = {
+    "booking_settings", "bookings", "branding", "client_purchases", "clients", "money_events", "offers",
+    "org_members", "orgs", "session_ledger", "session_types", "sms_events", "sms_messages", "sms_schedules",
+    "sms_settings", "sms_suppression", "stripe_accounts",
+}  # fmt: skip
+FUNCTIONS = {
+    "calendar_range(text,date,text,integer)",
+    "create_org(text,text)",
+    "release_session(uuid,uuid)",
+    "use_session(uuid,uuid)",
+}
+
+
+def catalogue(cluster: Cluster, name: str) -> dict[str, list[str]]:
+    """Everything in `public` and `app`, and who may do what with it."""
+    with psycopg.connect(cluster.url(ADMIN, name), autocommit=True) as db:
+        # Names in full, whoever looks.
+        db.execute("set search_path = ''")
+        return {
+            section: sorted(row[0] for row in db.execute(query.encode()).fetchall())
+            for section, query in SECTIONS.items()
+        }
+
+
+def rows(cluster: Cluster, name: str, query: str) -> list[str]:
+    with psycopg.connect(cluster.url(ADMIN, name), autocommit=True) as db:
+        return [row[0] for row in db.execute(query.encode()).fetchall()]
+
+
+@pytest.fixture(scope="module")
+def migrated(cluster: Cluster) -> str:
+    """An empty project, pushed to by the Supabase CLI; no worker has ever run on it."""
+    cluster.create_database(MIGRATED)
+    pushed = supabase_cli("db", "push", "--yes", f"--remote={cluster.url(database=MIGRATED)}")
+    assert pushed.returncode == 0, pushed.stdout + pushed.stderr
+    return MIGRATED
+
+
+# -- function files ---------------------------------------------------------------------------------------------------
+
+
+def test_every_function_file_is_shipped_and_no_shipped_function_has_lost_its_file() -> None:
+    assert functions.changed() == {}
+    assert functions.removed() == set()
+    assert len(functions.function_files()) > 30
+
+
+def test_each_file_holds_the_function_it_is_named_after() -> None:
+    for name, text in functions.function_files().items():
+        function = Path(name).stem
+        assert f"create or replace function app.{function}(" in text or f"function public.{function}(" in text, name
+        # The whole header every time: `create or replace` forgets any attribute that the new text leaves out.
+        for header in text.split("create or replace function ")[1:]:
+            assert "set search_path = " in header, name
+            assert "comment on function " in header, name
+            assert "revoke all on function " in header, name
+
+
+def test_applying_every_function_file_again_changes_nothing(cluster: Cluster, migrated: str) -> None:
+    name = f"test_{uuid4().hex}"
+    cluster.create_database(name, migrated)
+    with psycopg.connect(cluster.url("postgres", name), autocommit=True) as db:
+        db.execute("set check_function_bodies = off")
+        for text in functions.function_files().values():
+            db.execute(text.encode())
+
+    assert catalogue(cluster, name) == catalogue(cluster, migrated)
+    cluster.drop_database(name)
+
+
+def test_no_migration_creates_a_function_by_hand() -> None:
+    """Else its text would have no file."""
+    for migration in sorted(MIGRATIONS.glob("*.sql")):
+        text = migration.read_text()
+        for block in functions._BLOCK.finditer(text):
+            text = text.replace(block.group(), "")
+        assert "create function" not in text.lower(), migration.name
+        assert "create or replace function" not in text.lower(), migration.name
+
+
+# -- building ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_migrating_role_is_what_it_is_on_hosted_supabase(cluster: Cluster) -> None:
+    with psycopg.connect(cluster.url(), autocommit=True) as db:
+        role = db.execute(
+            "select rolname, rolsuper, rolcreaterole, rolcreatedb, rolbypassrls"
+            "  from pg_roles where rolname = session_user"
+        ).fetchone()
+
+    assert role == ("postgres", False, True, True, True)
+
+
+def test_the_tests_run_on_what_the_migrations_alone_build(cluster: Cluster, migrated: str, template: str) -> None:
+    """The template has the job tables besides; they change nothing outside their schema."""
+    alone, tested = catalogue(cluster, migrated), catalogue(cluster, template)
+    for section in SECTIONS:
+        assert tested[section] == alone[section], section
+        assert alone[section], section
+
+
+def test_pushing_again_finds_nothing_to_do(cluster: Cluster, migrated: str) -> None:
+    before = catalogue(cluster, migrated)
+
+    pushed = supabase_cli("db", "push", "--yes", f"--remote={cluster.url(database=migrated)}")
+
+    assert pushed.returncode == 0, pushed.stderr
+    assert catalogue(cluster, migrated) == before
+    applied = rows(cluster, migrated, "select version from supabase_migrations.schema_migrations order by 1")
+    assert applied == [file.name.split("_")[0] for file in sorted(MIGRATIONS.glob("*.sql"))]
+
+
+def test_preparing_a_migrated_database_again_changes_nothing(cluster: Cluster, migrated: str) -> None:
+    """`./just up` does so at every start."""
+    name = f"test_{uuid4().hex}"
+    cluster.create_database(name, migrated)
+    before = catalogue(cluster, name)
+
+    cluster.prepare(name)
+    cluster.migrate(name)
+
+    assert catalogue(cluster, name) == before
+    cluster.drop_database(name)
+
+
+@pytest.mark.parametrize("which", ["migrated", "template"])
+def test_the_advisors_have_nothing_to_say(cluster: Cluster, request: pytest.FixtureRequest, which: str) -> None:
+    name: str = request.getfixturevalue(which)
+
+    advised = supabase_cli(
+        *("db", "advisors", f"--remote={cluster.url(database=name)}", "--level", "warn", "--fail-on", "warn"),
+        *("--output-format", "json"),
+    )
+
+    assert advised.returncode == 0, advised.stdout + advised.stderr
+    assert findings(advised.stdout) == [], advised.stdout
+
+
+def findings(output: str) -> list[object]:
+    told = json.loads(output)
+    return list(told if isinstance(told, list) else next(v for v in told.values() if isinstance(v, list)))
+
+
+def test_the_advisors_would_say_something(cluster: Cluster, migrated: str) -> None:
+    """A silence counts only where a fault is heard."""
+    name = f"test_{uuid4().hex}"
+    cluster.create_database(name, migrated)
+    with psycopg.connect(cluster.url("postgres", name), autocommit=True) as db:
+        db.execute("create table public.forgotten (id int)")
+        db.execute("grant select on public.forgotten to anon")
+
+    advised = supabase_cli(
+        "db", "advisors", f"--remote={cluster.url(database=name)}", "--level", "warn", "--fail-on", "warn"
+    )
+
+    assert advised.returncode != 0
+    assert "forgotten" in advised.stdout + advised.stderr
+    cluster.drop_database(name)
+
+
+# -- what there is ----------------------------------------------------------------------------------------------------
+
+
+def test_public_holds_the_contract_and_nothing_else(cluster: Cluster, template: str) -> None:
+    """A new table or function there is an API that somebody may call: it belongs on this list, on purpose."""
+    tables = rows(
+        cluster,
+        template,
+        "select relname from pg_class"
+        " where relnamespace = 'public'::regnamespace and relkind not in ('i', 't', 'c', 'I')",
+    )
+    public_functions = rows(
+        cluster,
+        template,
+        "select replace(oid::regprocedure::text, 'public.', '')"
+        "  from pg_proc where pronamespace = 'public'::regnamespace",
+    )
+
+    assert set(tables) == TABLES
+    assert set(public_functions) == FUNCTIONS
+
+
+def test_public_has_no_function_with_its_owners_rights(cluster: Cluster, template: str) -> None:
+    definers = "select proname from pg_proc where pronamespace = 'public'::regnamespace and prosecdef"
+
+    assert rows(cluster, template, definers) == []
+
+
+def test_every_table_of_public_has_row_security_and_anon_has_no_right_on_any(cluster: Cluster, template: str) -> None:
+    unprotected = """
+        select relname from pg_class
+         where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relrowsecurity
+    """
+    open_to_anon = """
+        select table_name || ' ' || privilege from unnest(%s::text[]) as t (table_name),
+               unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']) as privilege
+         where has_table_privilege('anon', 'public.' || table_name, privilege)
+    """
+    with psycopg.connect(cluster.url(ADMIN, template), autocommit=True) as db:
+        leaks = db.execute(open_to_anon, [sorted(TABLES)]).fetchall()
+
+    assert rows(cluster, template, unprotected) == []
+    assert leaks == []
+
+
+def test_no_function_is_open_to_everybody(cluster: Cluster, template: str) -> None:
+    open_to_all = """
+        select oid::regprocedure::text from pg_proc
+         where pronamespace in ('public'::regnamespace, 'app'::regnamespace)
+           and has_function_privilege('anon', oid, 'execute')
+    """
+
+    assert rows(cluster, template, open_to_all) == []
+
+
+@pytest.mark.parametrize("role", ["coach_os_sidecar", "coach_os_worker"])
+def test_the_services_read_and_write_no_table(cluster: Cluster, template: str, role: str) -> None:
+    rights = """
+        select c.oid::regclass::text || ' ' || p from pg_class as c,
+               unnest(array['select', 'insert', 'update', 'delete', 'truncate']) as p
+         where c.relkind in ('r', 'p', 'v', 'm')
+           and c.relnamespace::regnamespace::text in ('public', 'app', 'auth', 'supabase_migrations')
+           and has_table_privilege(%s, c.oid, p)
+    """
+    with psycopg.connect(cluster.url(ADMIN, template), autocommit=True) as db:
+        assert db.execute(rights, [role]).fetchall() == []
+        attributes = db.execute(
+            "select rolsuper, rolcreaterole, rolcreatedb, rolbypassrls, rolreplication"
+            "  from pg_roles where rolname = %s",
+            [role],
+        ).fetchone()
+    assert attributes == (False,) * 5
+
+
+def test_job_tables_are_in_their_own_schema(cluster: Cluster, template: str, migrated: str) -> None:
+    where = "select distinct schemaname::text from pg_tables where tablename like 'procrastinate%'"
+
+    assert rows(cluster, template, where) == ["procrastinate"]
+    assert rows(cluster, migrated, where) == []
+    with psycopg.connect(cluster.url(ADMIN, template), autocommit=True) as db:
+        for role in ("anon", "authenticated", "service_role", "coach_os_sidecar"):
+            for schema in ("procrastinate", "app"):
+                query = sql.SQL("select has_schema_privilege({}, {}, 'usage')").format(role, schema)
+                found = db.execute(query).fetchone()
+                assert found == (role == "coach_os_sidecar" and schema == "app",), (role, schema)
