@@ -28,6 +28,42 @@ create table public.offers (
 comment on column public.offers.price_cents is 'Price in the smallest unit of `currency`.';
 create index offers_org_id_idx on public.offers (org_id);
 
+create table public.promo_codes (
+  id uuid primary key default gen_random_uuid(),
+  org_id uuid not null references public.orgs (id) on delete cascade,
+  code text not null check (code = upper(btrim(code)) and code <> ''),
+  discount_type text not null check (discount_type in ('percentage', 'fixed')),
+  discount_value numeric not null check (discount_value > 0),
+  valid_from date,
+  valid_until date,
+  max_uses integer check (max_uses > 0),
+  times_used integer not null default 0 check (times_used >= 0),
+  is_active boolean not null default true,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  unique (org_id, code),
+  check (valid_until >= valid_from),
+  check (discount_type <> 'percentage' or discount_value <= 100),
+  constraint promo_codes_not_overused check (times_used <= max_uses)
+);
+comment on column public.promo_codes.discount_value is 'Per cent, or (fixed) whole units of the currency, not cents.';
+
+create table public.products (
+  id uuid primary key default gen_random_uuid(),
+  org_id uuid not null references public.orgs (id) on delete cascade,
+  name text not null check (btrim(name) <> ''),
+  description text,
+  category text not null check (category in ('supplement', 'merchandise', 'equipment', 'digital', 'other')),
+  price_cents integer not null check (price_cents >= 0),
+  cost_cents integer check (cost_cents >= 0),
+  stock_quantity integer check (stock_quantity >= 0),
+  sku text,
+  image_url text,
+  is_active boolean not null default true,
+  created_at timestamptz not null default now()
+);
+create index products_org_id_idx on public.products (org_id);
+
 create table public.client_purchases (
   id uuid primary key default gen_random_uuid(),
   org_id uuid not null references public.orgs (id) on delete cascade,
@@ -45,6 +81,7 @@ create table public.client_purchases (
   payment_status text not null default 'pending'
     check (payment_status in ('pending', 'succeeded', 'failed', 'refunded')),
   payment_method text check (payment_method in ('cash', 'card', 'bank_transfer', 'stripe')),
+  promo_code_id uuid references public.promo_codes (id) on delete set null,
   discount_cents integer default 0 check (discount_cents >= 0),
   session_duration_mins integer check (session_duration_mins > 0),
   created_at timestamptz not null default now(),
@@ -56,7 +93,14 @@ comment on column public.client_purchases.sessions_used is
 create index client_purchases_org_id_idx on public.client_purchases (org_id);
 create index client_purchases_client_id_idx on public.client_purchases (client_id);
 create index client_purchases_offer_id_idx on public.client_purchases (offer_id);
+create index client_purchases_promo_code_id_idx on public.client_purchases (promo_code_id);
 
 alter table public.offers enable row level security;
+alter table public.promo_codes enable row level security;
+alter table public.products enable row level security;
 alter table public.client_purchases enable row level security;
-grant select, insert, update, delete on public.offers, public.client_purchases to authenticated, service_role;
+
+comment on table public.offers is 'What an org sells.';
+comment on table public.promo_codes is 'Discounts; never used more often than max_uses.';
+comment on table public.products is 'Things an org sells besides sessions.';
+comment on table public.client_purchases is 'What a client bought: a pack of sessions and how many are used.';

@@ -93,9 +93,50 @@ create index bookings_cancelled_by_idx on public.bookings (cancelled_by);
 -- What the worker completes each minute: grows with what is due, not with what is stored.
 create index bookings_due_idx on public.bookings (end_time) where status = 'confirmed';
 
+-- When the coach can be booked …
+create table public.availability (
+  id uuid primary key default gen_random_uuid(),
+  org_id uuid not null references public.orgs (id) on delete cascade,
+  user_id uuid references auth.users (id) on delete cascade,
+  day_of_week integer not null check (day_of_week between 0 and 6),
+  start_time time not null,
+  end_time time not null,
+  is_available boolean default true,
+  specific_date date,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  check (end_time > start_time)
+);
+comment on column public.availability.day_of_week is '0 = Sunday … 6 = Saturday, in the org''s time zone.';
+create index availability_org_id_idx on public.availability (org_id, day_of_week);
+create index availability_user_id_idx on public.availability (user_id);
+
+-- … and when not: on one date, or every week on one day.
+create table public.blocked_times (
+  id uuid primary key default gen_random_uuid(),
+  org_id uuid not null references public.orgs (id) on delete cascade,
+  user_id uuid references auth.users (id) on delete set null,
+  date date,
+  day_of_week integer check (day_of_week between 0 and 6),
+  start_time time not null,
+  end_time time not null,
+  reason text,
+  created_at timestamptz default now(),
+  check (num_nonnulls(date, day_of_week) = 1),
+  check (end_time > start_time)
+);
+comment on column public.blocked_times.day_of_week is '0 = Sunday … 6 = Saturday, in the org''s time zone.';
+create index blocked_times_org_id_idx on public.blocked_times (org_id);
+create index blocked_times_user_id_idx on public.blocked_times (user_id);
+
+alter table public.availability enable row level security;
+alter table public.blocked_times enable row level security;
 alter table public.session_types enable row level security;
 alter table public.booking_settings enable row level security;
 alter table public.bookings enable row level security;
-grant select, insert, update, delete on public.session_types to authenticated, service_role;
-grant select, insert, update on public.booking_settings, public.bookings to authenticated;
-grant select, insert, update, delete on public.booking_settings, public.bookings to service_role;
+
+comment on table public.session_types is 'Kinds of session; bookings.session_type holds the slug.';
+comment on table public.booking_settings is 'An orgs rules for bookings.';
+comment on table public.bookings is 'A session at a time. Holds one of its packs sessions while pending or confirmed, takes it when completed.';
+comment on table public.availability is 'When the coach can be booked.';
+comment on table public.blocked_times is 'When the coach cannot be booked: on one date, or weekly.';

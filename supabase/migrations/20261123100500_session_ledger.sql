@@ -29,4 +29,3 @@ create index session_ledger_org_id_idx on public.session_ledger (org_id);
 create index session_ledger_purchase_id_idx on public.session_ledger (purchase_id, created_at);
 
 alter table public.session_ledger enable row level security;
-grant select on public.session_ledger to authenticated, service_role;

@@ -14,6 +14,43 @@ create table public.stripe_accounts (
   updated_at timestamptz not null default now()
 );
 
+create table public.subscriptions (
+  id uuid primary key default gen_random_uuid(),
+  org_id uuid not null references public.orgs (id) on delete cascade,
+  client_id uuid not null references public.clients (id) on delete cascade,
+  offer_id uuid references public.offers (id) on delete set null,
+  stripe_customer_id text,
+  stripe_subscription_id text unique,
+  status text not null default 'none' check (status in ('active', 'past_due', 'canceled', 'none')),
+  price_cents integer check (price_cents >= 0),
+  manage_url text,
+  updated_at timestamptz not null default now(),
+  unique (org_id, client_id)
+);
+create index subscriptions_client_id_idx on public.subscriptions (client_id);
+create index subscriptions_offer_id_idx on public.subscriptions (offer_id);
+
+-- What the platform pays out to an org.
+create table public.org_payouts (
+  id uuid primary key default gen_random_uuid(),
+  org_id uuid not null references public.orgs (id) on delete cascade,
+  period_start date not null,
+  period_end date not null,
+  gross_amount_cents integer not null check (gross_amount_cents >= 0),
+  commission_cents integer not null check (commission_cents >= 0),
+  net_amount_cents integer not null,
+  currency text not null default 'aud' check (currency ~ '^[a-z]{3}$'),
+  status text not null default 'pending' check (status in ('pending', 'processing', 'paid', 'failed')),
+  payout_method text,
+  payout_reference text,
+  notes text,
+  paid_at timestamptz,
+  created_at timestamptz not null default now(),
+  check (period_end >= period_start),
+  check (net_amount_cents = gross_amount_cents - commission_cents)
+);
+create index org_payouts_org_id_idx on public.org_payouts (org_id, created_at desc);
+
 create table public.money_events (
   id uuid primary key default gen_random_uuid(),
   org_id uuid not null references public.orgs (id) on delete cascade,
@@ -33,6 +70,7 @@ create table public.money_events (
   stripe_invoice_id text,
   retry_count integer default 0,
   next_retry_at timestamptz,
+  payout_id uuid references public.org_payouts (id) on delete set null,
   created_at timestamptz not null default now(),
   -- One row per thing that happened, however many events describe it.
   constraint money_events_one_per_object unique (org_id, source, type, reference_id)
@@ -41,6 +79,7 @@ comment on column public.money_events.amount_cents is
   'Smallest unit of `currency`; money in is positive, money out negative.';
 create index money_events_org_id_event_date_idx on public.money_events (org_id, event_date);
 create index money_events_client_id_idx on public.money_events (client_id);
+create index money_events_payout_id_idx on public.money_events (payout_id);
 
 create table app.webhook_events (
   id uuid primary key default gen_random_uuid(),
@@ -74,6 +113,11 @@ create index checkouts_offer_id_idx on app.checkouts (offer_id);
 
 alter table public.stripe_accounts enable row level security;
 alter table public.money_events enable row level security;
-grant select on public.stripe_accounts, public.money_events to authenticated;
-grant select, insert, update, delete on public.stripe_accounts to service_role;
-grant select, insert on public.money_events to service_role;
+alter table public.subscriptions enable row level security;
+alter table public.org_payouts enable row level security;
+
+comment on table public.stripe_accounts is 'The connected Stripe account of an org.';
+comment on table public.money_events is 'The books. One row per thing that happened, never changed.';
+comment on table public.subscriptions is 'A clients subscription, as Stripe last told it.';
+comment on table public.org_payouts is 'What the platform pays out to an org.';
+comment on table app.webhook_events is 'Every delivery of a provider, once per event, with what became of it.';

@@ -44,12 +44,28 @@ comment on column public.sms_schedules.mins_offset is
   'Minutes before the start (pre_session) or after the end (post_session).';
 create index sms_schedules_org_id_idx on public.sms_schedules (org_id);
 
+create table public.sms_templates (
+  id uuid primary key default gen_random_uuid(),
+  org_id uuid not null references public.orgs (id) on delete cascade,
+  template_key text not null,
+  name text not null,
+  description text,
+  body text not null check (btrim(body) <> ''),
+  variables_schema jsonb not null default '[]',
+  version integer not null default 1 check (version > 0),
+  is_active boolean not null default true,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  unique (org_id, template_key, version)
+);
+
 create table public.sms_messages (
   id uuid primary key default gen_random_uuid(),
   org_id uuid not null references public.orgs (id) on delete cascade,
   client_id uuid references public.clients (id) on delete cascade,
   to_phone text not null,
   from_phone text not null,
+  template_id uuid references public.sms_templates (id) on delete set null,
   template_key text,
   body text not null,
   variables jsonb,
@@ -76,9 +92,26 @@ comment on table public.sms_messages is
   'Outbox. `unknown`: the provider was called and never answered; never sent again blindly.';
 create index sms_messages_org_id_idx on public.sms_messages (org_id, created_at);
 create index sms_messages_client_id_idx on public.sms_messages (client_id, created_at);
+create index sms_messages_template_id_idx on public.sms_messages (template_id);
 create index sms_messages_related_entity_idx on public.sms_messages (related_entity_id);
 create index sms_messages_due_idx on public.sms_messages (scheduled_for) where status in ('pending', 'queued');
 create index sms_messages_sending_idx on public.sms_messages (locked_until) where status = 'sending';
+
+create table public.sms_attempts (
+  id uuid primary key default gen_random_uuid(),
+  message_id uuid not null references public.sms_messages (id) on delete cascade,
+  attempt_number integer not null check (attempt_number > 0),
+  provider text not null default 'twilio',
+  provider_message_id text,
+  request_payload jsonb not null default '{}',
+  response_payload jsonb,
+  response_status integer,
+  status text not null check (status in ('success', 'transient_error', 'permanent_error')),
+  error_code text,
+  error_message text,
+  created_at timestamptz not null default now(),
+  unique (message_id, attempt_number)
+);
 
 create table public.sms_events (
   id uuid primary key default gen_random_uuid(),
@@ -113,11 +146,15 @@ create index sms_suppression_client_id_idx on public.sms_suppression (client_id)
 
 alter table public.sms_settings enable row level security;
 alter table public.sms_schedules enable row level security;
+alter table public.sms_templates enable row level security;
 alter table public.sms_messages enable row level security;
+alter table public.sms_attempts enable row level security;
 alter table public.sms_events enable row level security;
 alter table public.sms_suppression enable row level security;
-grant select, insert, update on public.sms_settings to authenticated;
-grant select, insert, update, delete on public.sms_schedules to authenticated;
-grant select on public.sms_messages, public.sms_events, public.sms_suppression to authenticated;
-grant select, insert, update, delete on public.sms_settings, public.sms_schedules, public.sms_messages,
-  public.sms_events, public.sms_suppression to service_role;
+
+comment on table public.sms_settings is 'An orgs sender, quiet hours and limits for texts.';
+comment on table public.sms_schedules is 'Which texts go out before and after a session.';
+comment on table public.sms_templates is 'Words of an orgs texts, by key and version.';
+comment on table public.sms_attempts is 'Attempts to send a text. For operators; no one reads it through the API.';
+comment on table public.sms_events is 'What the provider reported, once each.';
+comment on table public.sms_suppression is 'Numbers an org must not text.';

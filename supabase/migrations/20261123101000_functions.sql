@@ -122,6 +122,68 @@ revoke all on function app.complete_past_bookings(timestamptz, integer)
 grant execute on function app.complete_past_bookings(timestamptz, integer) to coach_os_worker;
 -- <<< functions_sql/bookings/complete_past_bookings.sql
 
+-- >>> functions_sql/clients/limit_client_writes.sql
+create or replace function app.limit_client_writes() returns trigger
+  language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_own_columns text[] := tg_argv[0]::text[];
+begin
+  if app.acts_for_org(new.org_id) then
+    return new;
+  end if;
+  if to_jsonb(new) - v_own_columns <> to_jsonb(old) - v_own_columns then
+    raise exception using errcode = 'PT403', message = 'column_not_yours',
+      hint = format('A client may change only %s here.', array_to_string(v_own_columns, ', '));
+  end if;
+  return new;
+end;
+$$;
+comment on function app.limit_client_writes() is
+  'An end client changes only the columns named as argument of their own row. Raises PT403 column_not_yours.';
+revoke all on function app.limit_client_writes() from public, anon, authenticated, service_role;
+
+-- Generated columns and updated_at are worked out after this one: triggers fire by name.
+create or replace trigger clients_limit_client_writes before update on public.clients
+  for each row execute function app.limit_client_writes('{email,weight_kg}');
+-- <<< functions_sql/clients/limit_client_writes.sql
+
+-- >>> functions_sql/clients/my_client_ids.sql
+create or replace function app.my_client_ids() returns setof uuid
+  language sql stable security definer set search_path = ''
+as $$
+  select c.id from public.clients as c where c.auth_user_id = (select auth.uid());
+$$;
+comment on function app.my_client_ids() is 'The client that the signed-in user is, if they are one (the mobile app''s user).';
+revoke all on function app.my_client_ids() from public, anon, authenticated, service_role;
+grant execute on function app.my_client_ids() to authenticated;
+-- <<< functions_sql/clients/my_client_ids.sql
+
+-- >>> functions_sql/clients/my_coaching_org_ids.sql
+create or replace function app.my_coaching_org_ids() returns setof uuid
+  language sql stable security definer set search_path = ''
+as $$
+  select c.org_id from public.clients as c where c.auth_user_id = (select auth.uid());
+$$;
+comment on function app.my_coaching_org_ids() is 'The orgs that coach the signed-in user: a client may see what they offer, and when.';
+revoke all on function app.my_coaching_org_ids() from public, anon, authenticated, service_role;
+grant execute on function app.my_coaching_org_ids() to authenticated;
+-- <<< functions_sql/clients/my_coaching_org_ids.sql
+
+-- >>> functions_sql/clients/my_thread_ids.sql
+create or replace function app.my_thread_ids() returns setof uuid
+  language sql stable security definer set search_path = ''
+as $$
+  select t.id
+    from public.message_threads as t
+    join public.clients as c on c.id = t.client_id
+   where c.auth_user_id = (select auth.uid());
+$$;
+comment on function app.my_thread_ids() is 'Message threads of the client that the signed-in user is.';
+revoke all on function app.my_thread_ids() from public, anon, authenticated, service_role;
+grant execute on function app.my_thread_ids() to authenticated;
+-- <<< functions_sql/clients/my_thread_ids.sql
+
 -- >>> functions_sql/money/apply_checkout_session.sql
 create or replace function app.apply_checkout_session(p_org_id uuid, p_session jsonb, p_at timestamptz)
   returns text
@@ -346,12 +408,92 @@ as $$
   -- A definer function keeps the caller's `role` setting: an API request shows its role there, a connection of the
   -- worker or the sidecar shows none.
   select current_setting('role') in ('none', 'service_role', 'postgres', 'coach_os_worker', 'coach_os_sidecar')
-      or p_org_id = any (array(select app.my_writable_org_ids()));
+      or p_org_id = any (array(select app.my_staff_org_ids()));
 $$;
 comment on function app.acts_for_org(uuid) is
   'True when the caller may change rows of this org: the system, or a signed-in owner or staff member of it.';
 revoke all on function app.acts_for_org(uuid) from public, anon, authenticated, service_role;
 -- <<< functions_sql/orgs/acts_for_org.sql
+
+-- >>> functions_sql/orgs/check_same_org.sql
+create or replace function app.check_same_org() returns trigger
+  language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_row jsonb := to_jsonb(new);
+  v_column text;
+  v_table text;
+  v_id uuid;
+  v_org_id uuid;
+begin
+  -- Arguments: pairs of a column and the table it refers to. Composite keys would say the same, but break the embeds
+  -- the frontend asks PostgREST for. That an org_id never changes (app.keep_org) makes this hold for good.
+  for i in 0 .. tg_nargs - 1 by 2 loop
+    v_column := tg_argv[i];
+    v_table := tg_argv[i + 1];
+    v_id := (v_row ->> v_column)::uuid;
+    continue when v_id is null;
+    execute format('select r.org_id from public.%I as r where r.id = $1', v_table) into v_org_id using v_id;
+    -- A row of another org looks like one that does not exist.
+    if v_org_id is distinct from (v_row ->> 'org_id')::uuid then
+      raise exception using errcode = 'PT404', message = v_column || '_not_found',
+        hint = format('%s names no row of the same business.', v_column);
+    end if;
+  end loop;
+  return new;
+end;
+$$;
+comment on function app.check_same_org() is
+  'Rows that refer to each other belong to the same org. Raises PT404 <column>_not_found.';
+revoke all on function app.check_same_org() from public, anon, authenticated, service_role;
+
+create or replace trigger clients_same_org before insert or update of referral_id on public.clients
+  for each row execute function app.check_same_org('referral_id', 'referrals');
+create or replace trigger client_invites_same_org before insert or update of client_id on public.client_invites
+  for each row execute function app.check_same_org('client_id', 'clients');
+create or replace trigger client_communications_same_org before insert or update of client_id on public.client_communications
+  for each row execute function app.check_same_org('client_id', 'clients');
+create or replace trigger client_measurements_same_org before insert or update of client_id on public.client_measurements
+  for each row execute function app.check_same_org('client_id', 'clients');
+create or replace trigger client_waivers_same_org before insert or update of client_id on public.client_waivers
+  for each row execute function app.check_same_org('client_id', 'clients');
+create or replace trigger inquiries_same_org before insert or update of converted_client_id on public.inquiries
+  for each row execute function app.check_same_org('converted_client_id', 'clients');
+create or replace trigger referrals_same_org before insert or update of referral_link_id, referrer_client_id, referred_client_id on public.referrals
+  for each row execute function app.check_same_org('referral_link_id', 'referral_links', 'referrer_client_id', 'clients', 'referred_client_id', 'clients');
+create or replace trigger activity_events_same_org before insert or update of client_id on public.activity_events
+  for each row execute function app.check_same_org('client_id', 'clients');
+create or replace trigger client_habits_same_org before insert or update of client_id, habit_id on public.client_habits
+  for each row execute function app.check_same_org('client_id', 'clients', 'habit_id', 'habits');
+create or replace trigger checkin_photos_same_org before insert or update of client_id, activity_event_id on public.checkin_photos
+  for each row execute function app.check_same_org('client_id', 'clients', 'activity_event_id', 'activity_events');
+create or replace trigger message_threads_same_org before insert or update of client_id on public.message_threads
+  for each row execute function app.check_same_org('client_id', 'clients');
+create or replace trigger messages_same_org before insert or update of thread_id on public.messages
+  for each row execute function app.check_same_org('thread_id', 'message_threads');
+create or replace trigger push_tokens_same_org before insert or update of client_id on public.push_tokens
+  for each row execute function app.check_same_org('client_id', 'clients');
+create or replace trigger client_purchases_same_org before insert or update of client_id, offer_id, promo_code_id on public.client_purchases
+  for each row execute function app.check_same_org('client_id', 'clients', 'offer_id', 'offers', 'promo_code_id', 'promo_codes');
+create or replace trigger session_ledger_same_org before insert or update of purchase_id, booking_id on public.session_ledger
+  for each row execute function app.check_same_org('purchase_id', 'client_purchases', 'booking_id', 'bookings');
+create or replace trigger bookings_same_org before insert or update of client_id, offer_id, session_type_id, purchase_id on public.bookings
+  for each row execute function app.check_same_org('client_id', 'clients', 'offer_id', 'offers', 'session_type_id', 'session_types', 'purchase_id', 'client_purchases');
+create or replace trigger subscriptions_same_org before insert or update of client_id, offer_id on public.subscriptions
+  for each row execute function app.check_same_org('client_id', 'clients', 'offer_id', 'offers');
+create or replace trigger money_events_same_org before insert or update of client_id, payout_id on public.money_events
+  for each row execute function app.check_same_org('client_id', 'clients', 'payout_id', 'org_payouts');
+create or replace trigger client_risk_same_org before insert or update of client_id on public.client_risk
+  for each row execute function app.check_same_org('client_id', 'clients');
+create or replace trigger automation_runs_same_org before insert or update of automation_id, client_id on public.automation_runs
+  for each row execute function app.check_same_org('automation_id', 'automations', 'client_id', 'clients');
+create or replace trigger sms_messages_same_org before insert or update of client_id, template_id on public.sms_messages
+  for each row execute function app.check_same_org('client_id', 'clients', 'template_id', 'sms_templates');
+create or replace trigger sms_events_same_org before insert or update of message_id on public.sms_events
+  for each row execute function app.check_same_org('message_id', 'sms_messages');
+create or replace trigger sms_suppression_same_org before insert or update of client_id on public.sms_suppression
+  for each row execute function app.check_same_org('client_id', 'clients');
+-- <<< functions_sql/orgs/check_same_org.sql
 
 -- >>> functions_sql/orgs/check_timezone.sql
 create or replace function app.check_timezone() returns trigger
@@ -402,6 +544,7 @@ begin
     return v_org;
   end if;
   insert into public.orgs (name, timezone) values (btrim(p_name), p_timezone) returning * into v_org;
+  -- For an admin of the platform, whose orgs are otherwise somebody else's (app.furnish_org); for others done already.
   insert into public.org_members (org_id, user_id, role) values (v_org.id, v_user_id, 'owner');
   return v_org;
 end;
@@ -440,6 +583,11 @@ create or replace function app.furnish_org() returns trigger
   language plpgsql volatile security definer set search_path = ''
 as $$
 begin
+  -- Who creates an org owns it; an admin of the platform creates one for somebody else.
+  if new.created_by is not null
+     and not exists (select from public.platform_admins as a where a.user_id = new.created_by and a.role = 'admin') then
+    insert into public.org_members (org_id, user_id, role) values (new.id, new.created_by, 'owner');
+  end if;
   insert into public.branding (org_id, display_name) values (new.id, new.name);
   insert into public.booking_settings (org_id, timezone) values (new.id, new.timezone);
   insert into public.sms_settings (org_id, timezone) values (new.id, new.timezone);
@@ -456,13 +604,35 @@ begin
 end;
 $$;
 comment on function app.furnish_org() is
-  'Every org has branding, settings rows, session types and text schedules from birth.';
+  'Every org has its owner, branding, settings rows, session types and text schedules from birth.';
 revoke all on function app.furnish_org() from public, anon, authenticated, service_role;
 
 create or replace trigger orgs_furnish
   after insert on public.orgs
   for each row execute function app.furnish_org();
 -- <<< functions_sql/orgs/furnish_org.sql
+
+-- >>> functions_sql/orgs/is_platform_admin.sql
+create or replace function app.is_platform_admin() returns boolean
+  language sql stable security definer set search_path = ''
+as $$
+  select exists (
+    select from public.platform_admins as a where a.user_id = (select auth.uid()) and a.role = 'admin'
+  );
+$$;
+comment on function app.is_platform_admin() is 'True when the signed-in user is an admin of the platform itself.';
+revoke all on function app.is_platform_admin() from public, anon, authenticated, service_role;
+grant execute on function app.is_platform_admin() to authenticated, service_role;
+
+create or replace function public.is_platform_admin() returns boolean
+  language sql stable security invoker set search_path = ''
+begin atomic
+  select app.is_platform_admin();
+end;
+comment on function public.is_platform_admin() is 'True when the signed-in user is an admin of the platform itself.';
+revoke all on function public.is_platform_admin() from public, anon, authenticated, service_role;
+grant execute on function public.is_platform_admin() to authenticated, service_role;
+-- <<< functions_sql/orgs/is_platform_admin.sql
 
 -- >>> functions_sql/orgs/is_quiet_time.sql
 create or replace function app.is_quiet_time(p_at timestamptz, p_timezone text, p_start integer, p_end integer)
@@ -482,6 +652,126 @@ comment on function app.is_quiet_time(timestamptz, text, integer, integer) is
 revoke all on function app.is_quiet_time(timestamptz, text, integer, integer)
   from public, anon, authenticated, service_role;
 -- <<< functions_sql/orgs/is_quiet_time.sql
+
+-- >>> functions_sql/orgs/keep_commission_rate.sql
+create or replace function app.keep_commission_rate() returns trigger
+  language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  if current_setting('role') in ('anon', 'authenticated') and not app.is_platform_admin() then
+    raise exception using errcode = 'PT403', message = 'commission_rate_is_the_platforms',
+      hint = 'Only an admin of the platform changes what it earns.';
+  end if;
+  return new;
+end;
+$$;
+comment on function app.keep_commission_rate() is
+  'orgs.commission_rate is changed by the platform, not by a coach. Raises PT403 commission_rate_is_the_platforms.';
+revoke all on function app.keep_commission_rate() from public, anon, authenticated, service_role;
+
+create or replace trigger orgs_keep_commission_rate_at_birth before insert on public.orgs
+  for each row when (new.commission_rate <> 0.05) -- the column's default
+  execute function app.keep_commission_rate();
+create or replace trigger orgs_keep_commission_rate before update of commission_rate on public.orgs
+  for each row when (old.commission_rate is distinct from new.commission_rate)
+  execute function app.keep_commission_rate();
+-- <<< functions_sql/orgs/keep_commission_rate.sql
+
+-- >>> functions_sql/orgs/keep_org.sql
+create or replace function app.keep_org() returns trigger
+  language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  raise exception using errcode = 'PT403', message = 'org_is_fixed',
+    hint = 'A row stays with its business; make a new one in the other.';
+end;
+$$;
+comment on function app.keep_org() is 'A row never moves to another org (PT403 org_is_fixed): what refers to it would not.';
+revoke all on function app.keep_org() from public, anon, authenticated, service_role;
+
+create or replace trigger org_members_keep_org before update of org_id on public.org_members
+  for each row when (old.org_id is distinct from new.org_id) execute function app.keep_org();
+create or replace trigger branding_keep_org before update of org_id on public.branding
+  for each row when (old.org_id is distinct from new.org_id) execute function app.keep_org();
+create or replace trigger org_payout_settings_keep_org before update of org_id on public.org_payout_settings
+  for each row when (old.org_id is distinct from new.org_id) execute function app.keep_org();
+create or replace trigger clients_keep_org before update of org_id on public.clients
+  for each row when (old.org_id is distinct from new.org_id) execute function app.keep_org();
+create or replace trigger client_invites_keep_org before update of org_id on public.client_invites
+  for each row when (old.org_id is distinct from new.org_id) execute function app.keep_org();
+create or replace trigger client_communications_keep_org before update of org_id on public.client_communications
+  for each row when (old.org_id is distinct from new.org_id) execute function app.keep_org();
+create or replace trigger client_measurements_keep_org before update of org_id on public.client_measurements
+  for each row when (old.org_id is distinct from new.org_id) execute function app.keep_org();
+create or replace trigger client_waivers_keep_org before update of org_id on public.client_waivers
+  for each row when (old.org_id is distinct from new.org_id) execute function app.keep_org();
+create or replace trigger inquiries_keep_org before update of org_id on public.inquiries
+  for each row when (old.org_id is distinct from new.org_id) execute function app.keep_org();
+create or replace trigger referral_links_keep_org before update of org_id on public.referral_links
+  for each row when (old.org_id is distinct from new.org_id) execute function app.keep_org();
+create or replace trigger referrals_keep_org before update of org_id on public.referrals
+  for each row when (old.org_id is distinct from new.org_id) execute function app.keep_org();
+create or replace trigger activity_events_keep_org before update of org_id on public.activity_events
+  for each row when (old.org_id is distinct from new.org_id) execute function app.keep_org();
+create or replace trigger habits_keep_org before update of org_id on public.habits
+  for each row when (old.org_id is distinct from new.org_id) execute function app.keep_org();
+create or replace trigger client_habits_keep_org before update of org_id on public.client_habits
+  for each row when (old.org_id is distinct from new.org_id) execute function app.keep_org();
+create or replace trigger checkin_photos_keep_org before update of org_id on public.checkin_photos
+  for each row when (old.org_id is distinct from new.org_id) execute function app.keep_org();
+create or replace trigger message_threads_keep_org before update of org_id on public.message_threads
+  for each row when (old.org_id is distinct from new.org_id) execute function app.keep_org();
+create or replace trigger messages_keep_org before update of org_id on public.messages
+  for each row when (old.org_id is distinct from new.org_id) execute function app.keep_org();
+create or replace trigger push_tokens_keep_org before update of org_id on public.push_tokens
+  for each row when (old.org_id is distinct from new.org_id) execute function app.keep_org();
+create or replace trigger offers_keep_org before update of org_id on public.offers
+  for each row when (old.org_id is distinct from new.org_id) execute function app.keep_org();
+create or replace trigger promo_codes_keep_org before update of org_id on public.promo_codes
+  for each row when (old.org_id is distinct from new.org_id) execute function app.keep_org();
+create or replace trigger products_keep_org before update of org_id on public.products
+  for each row when (old.org_id is distinct from new.org_id) execute function app.keep_org();
+create or replace trigger client_purchases_keep_org before update of org_id on public.client_purchases
+  for each row when (old.org_id is distinct from new.org_id) execute function app.keep_org();
+create or replace trigger session_types_keep_org before update of org_id on public.session_types
+  for each row when (old.org_id is distinct from new.org_id) execute function app.keep_org();
+create or replace trigger booking_settings_keep_org before update of org_id on public.booking_settings
+  for each row when (old.org_id is distinct from new.org_id) execute function app.keep_org();
+create or replace trigger bookings_keep_org before update of org_id on public.bookings
+  for each row when (old.org_id is distinct from new.org_id) execute function app.keep_org();
+create or replace trigger availability_keep_org before update of org_id on public.availability
+  for each row when (old.org_id is distinct from new.org_id) execute function app.keep_org();
+create or replace trigger blocked_times_keep_org before update of org_id on public.blocked_times
+  for each row when (old.org_id is distinct from new.org_id) execute function app.keep_org();
+create or replace trigger session_ledger_keep_org before update of org_id on public.session_ledger
+  for each row when (old.org_id is distinct from new.org_id) execute function app.keep_org();
+create or replace trigger stripe_accounts_keep_org before update of org_id on public.stripe_accounts
+  for each row when (old.org_id is distinct from new.org_id) execute function app.keep_org();
+create or replace trigger subscriptions_keep_org before update of org_id on public.subscriptions
+  for each row when (old.org_id is distinct from new.org_id) execute function app.keep_org();
+create or replace trigger org_payouts_keep_org before update of org_id on public.org_payouts
+  for each row when (old.org_id is distinct from new.org_id) execute function app.keep_org();
+create or replace trigger money_events_keep_org before update of org_id on public.money_events
+  for each row when (old.org_id is distinct from new.org_id) execute function app.keep_org();
+create or replace trigger sms_settings_keep_org before update of org_id on public.sms_settings
+  for each row when (old.org_id is distinct from new.org_id) execute function app.keep_org();
+create or replace trigger sms_schedules_keep_org before update of org_id on public.sms_schedules
+  for each row when (old.org_id is distinct from new.org_id) execute function app.keep_org();
+create or replace trigger sms_templates_keep_org before update of org_id on public.sms_templates
+  for each row when (old.org_id is distinct from new.org_id) execute function app.keep_org();
+create or replace trigger sms_messages_keep_org before update of org_id on public.sms_messages
+  for each row when (old.org_id is distinct from new.org_id) execute function app.keep_org();
+create or replace trigger sms_events_keep_org before update of org_id on public.sms_events
+  for each row when (old.org_id is distinct from new.org_id) execute function app.keep_org();
+create or replace trigger sms_suppression_keep_org before update of org_id on public.sms_suppression
+  for each row when (old.org_id is distinct from new.org_id) execute function app.keep_org();
+create or replace trigger client_risk_keep_org before update of org_id on public.client_risk
+  for each row when (old.org_id is distinct from new.org_id) execute function app.keep_org();
+create or replace trigger automations_keep_org before update of org_id on public.automations
+  for each row when (old.org_id is distinct from new.org_id) execute function app.keep_org();
+create or replace trigger automation_runs_keep_org before update of org_id on public.automation_runs
+  for each row when (old.org_id is distinct from new.org_id) execute function app.keep_org();
+-- <<< functions_sql/orgs/keep_org.sql
 
 -- >>> functions_sql/orgs/local_to_instant.sql
 create or replace function app.local_to_instant(p_local timestamp, p_timezone text) returns timestamptz
@@ -536,24 +826,35 @@ create or replace function app.my_org_ids() returns setof uuid
 as $$
   select m.org_id from public.org_members as m where m.user_id = (select auth.uid());
 $$;
-comment on function app.my_org_ids() is 'Orgs whose rows the signed-in user may read: those they are a member of.';
+comment on function app.my_org_ids() is 'Orgs the signed-in user is a member of, in any role: whose money they may read.';
 revoke all on function app.my_org_ids() from public, anon, authenticated, service_role;
 grant execute on function app.my_org_ids() to authenticated;
 -- <<< functions_sql/orgs/my_org_ids.sql
 
--- >>> functions_sql/orgs/my_writable_org_ids.sql
-create or replace function app.my_writable_org_ids() returns setof uuid
+-- >>> functions_sql/orgs/my_owned_org_ids.sql
+create or replace function app.my_owned_org_ids() returns setof uuid
+  language sql stable security definer set search_path = ''
+as $$
+  select m.org_id from public.org_members as m where m.user_id = (select auth.uid()) and m.role = 'owner';
+$$;
+comment on function app.my_owned_org_ids() is 'Orgs the signed-in user owns: whose members and bank details they manage.';
+revoke all on function app.my_owned_org_ids() from public, anon, authenticated, service_role;
+grant execute on function app.my_owned_org_ids() to authenticated;
+-- <<< functions_sql/orgs/my_owned_org_ids.sql
+
+-- >>> functions_sql/orgs/my_staff_org_ids.sql
+create or replace function app.my_staff_org_ids() returns setof uuid
   language sql stable security definer set search_path = ''
 as $$
   select m.org_id
     from public.org_members as m
    where m.user_id = (select auth.uid()) and m.role in ('owner', 'staff');
 $$;
-comment on function app.my_writable_org_ids() is
-  'Orgs whose rows the signed-in user may change: owner or staff there (accountant_readonly reads only).';
-revoke all on function app.my_writable_org_ids() from public, anon, authenticated, service_role;
-grant execute on function app.my_writable_org_ids() to authenticated;
--- <<< functions_sql/orgs/my_writable_org_ids.sql
+comment on function app.my_staff_org_ids() is
+  'Orgs whose rows the signed-in user may read and change: owner or staff there.';
+revoke all on function app.my_staff_org_ids() from public, anon, authenticated, service_role;
+grant execute on function app.my_staff_org_ids() to authenticated;
+-- <<< functions_sql/orgs/my_staff_org_ids.sql
 
 -- >>> functions_sql/orgs/next_send_time.sql
 create or replace function app.next_send_time(p_at timestamptz, p_timezone text, p_start integer, p_end integer)
@@ -581,6 +882,30 @@ revoke all on function app.next_send_time(timestamptz, text, integer, integer)
   from public, anon, authenticated, service_role;
 -- <<< functions_sql/orgs/next_send_time.sql
 
+-- >>> functions_sql/orgs/skip_known_member.sql
+create or replace function app.skip_known_member() returns trigger
+  language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  -- The existing sign-up adds the owner itself after the org, and gives up on any error.
+  -- Only for who may know: a stranger must not learn from the answer who is a member.
+  if (new.user_id = (select auth.uid()) or app.acts_for_org(new.org_id))
+     and exists (
+       select from public.org_members as m
+        where m.org_id = new.org_id and m.user_id = new.user_id and m.role = new.role
+     ) then
+    return null;
+  end if;
+  return new;
+end;
+$$;
+comment on function app.skip_known_member() is 'Adding a member who is there already, in the same role, changes nothing.';
+revoke all on function app.skip_known_member() from public, anon, authenticated, service_role;
+
+create or replace trigger org_members_skip_known before insert on public.org_members
+  for each row execute function app.skip_known_member();
+-- <<< functions_sql/orgs/skip_known_member.sql
+
 -- >>> functions_sql/orgs/touch_updated_at.sql
 create or replace function app.touch_updated_at() returns trigger
   language plpgsql volatile security definer set search_path = ''
@@ -595,7 +920,15 @@ revoke all on function app.touch_updated_at() from public, anon, authenticated, 
 
 create or replace trigger branding_touch before update on public.branding
   for each row execute function app.touch_updated_at();
+create or replace trigger org_payout_settings_touch before update on public.org_payout_settings
+  for each row execute function app.touch_updated_at();
+create or replace trigger referral_links_touch before update on public.referral_links
+  for each row execute function app.touch_updated_at();
+create or replace trigger push_tokens_touch before update on public.push_tokens
+  for each row execute function app.touch_updated_at();
 create or replace trigger offers_touch before update on public.offers
+  for each row execute function app.touch_updated_at();
+create or replace trigger promo_codes_touch before update on public.promo_codes
   for each row execute function app.touch_updated_at();
 create or replace trigger session_types_touch before update on public.session_types
   for each row execute function app.touch_updated_at();
@@ -603,13 +936,21 @@ create or replace trigger booking_settings_touch before update on public.booking
   for each row execute function app.touch_updated_at();
 create or replace trigger bookings_touch before update on public.bookings
   for each row execute function app.touch_updated_at();
+create or replace trigger availability_touch before update on public.availability
+  for each row execute function app.touch_updated_at();
 create or replace trigger stripe_accounts_touch before update on public.stripe_accounts
+  for each row execute function app.touch_updated_at();
+create or replace trigger subscriptions_touch before update on public.subscriptions
   for each row execute function app.touch_updated_at();
 create or replace trigger sms_settings_touch before update on public.sms_settings
   for each row execute function app.touch_updated_at();
 create or replace trigger sms_schedules_touch before update on public.sms_schedules
   for each row execute function app.touch_updated_at();
+create or replace trigger sms_templates_touch before update on public.sms_templates
+  for each row execute function app.touch_updated_at();
 create or replace trigger sms_messages_touch before update on public.sms_messages
+  for each row execute function app.touch_updated_at();
+create or replace trigger automations_touch before update on public.automations
   for each row execute function app.touch_updated_at();
 -- <<< functions_sql/orgs/touch_updated_at.sql
 

@@ -306,6 +306,8 @@ async def test_two_workers_do_everything_once(
     environment = process_env | {"DATABASE_URL": world.url("coach_os_worker")}
 
     async with processes.start("worker", env=environment) as one, processes.start("worker", env=environment) as two:
+        # The first may have done it all before the second has come so far that it can be asked to stop.
+        await until(lambda: "jobs_installed" in one.text and "jobs_installed" in two.text)
         await until(lambda: world.value("select count(*) from public.sms_messages where status = 'sent'") == 20)
         for worker in (one, two):
             worker.process.send_signal(signal.SIGTERM)

@@ -25,6 +25,7 @@ begin
     return v_org;
   end if;
   insert into public.orgs (name, timezone) values (btrim(p_name), p_timezone) returning * into v_org;
+  -- For an admin of the platform, whose orgs are otherwise somebody else's (app.furnish_org); for others done already.
   insert into public.org_members (org_id, user_id, role) values (v_org.id, v_user_id, 'owner');
   return v_org;
 end;

@@ -4,6 +4,6 @@ create or replace function app.my_org_ids() returns setof uuid
 as $$
   select m.org_id from public.org_members as m where m.user_id = (select auth.uid());
 $$;
-comment on function app.my_org_ids() is 'Orgs whose rows the signed-in user may read: those they are a member of.';
+comment on function app.my_org_ids() is 'Orgs the signed-in user is a member of, in any role: whose money they may read.';
 revoke all on function app.my_org_ids() from public, anon, authenticated, service_role;
 grant execute on function app.my_org_ids() to authenticated;
