@@ -60,7 +60,6 @@ class Day:
     def __init__(self, stack: Stack, console: Console) -> None:
         self.stack = stack
         self.console = console
-        self.now = datetime.now(UTC)
         self.tag = secrets.token_hex(3)
         # Numbers nobody owns (https://www.acma.gov.au/phone-numbers-use-tv-shows-films-and-creative-works), and a
         # new pair each time, so that the day can be played again on the same stack.
@@ -214,7 +213,7 @@ class Day:
             f"{self.stack.stripe_url}/_control/deliver",
             json={"event_id": paid["event_id"], "times": 2, "parallel": True},
         ).json()
-        statuses = [d["status"] for d in paid["deliveries"]] + _statuses(again)
+        statuses = [d["status"] for d in paid["deliveries"]] + again["statuses"]
         found = self.look(
             """
             select (select count(*) from app.webhook_events as e where e.event_id = %s) as events,
@@ -356,13 +355,7 @@ class Day:
 
     def _texts(self, body: str) -> int:
         messages = self.http.get(f"{self.stack.twilio_url}/_control/messages", params={"to": self.client_phone}).json()
-        rows = messages["messages"] if isinstance(messages, dict) else messages
-        return sum(1 for message in rows if message["body"] == body)
-
-
-def _statuses(answer: Any) -> list[int]:  # noqa: ANN401 - JSON
-    rows = answer["deliveries"] if isinstance(answer, dict) else answer
-    return [row["status"] if isinstance(row, dict) else row for row in rows]
+        return sum(1 for message in messages if message["body"] == body)
 
 
 def play(stack: Stack, console: Console) -> None:

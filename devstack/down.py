@@ -31,7 +31,7 @@ def running_up(stack: Stack) -> int | None:
 def _is_ours(pid: int) -> bool:
     """A process id may have been given to somebody else since it was noted."""
     shown = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    return any(mark in shown.stdout for mark in ("devstack", "sidecar.cli", "lite", "next"))
+    return any(mark in shown.stdout for mark in ("devstack", "sidecar.cli", "bin/lite", "bin/next", "next-server"))
 
 
 def stop_left_over(stack: Stack) -> bool:
@@ -39,14 +39,19 @@ def stop_left_over(stack: Stack) -> bool:
     stopped = False
     for note in sorted(stack.runfolder.glob("*")):
         with suppress(ValueError, ProcessLookupError, PermissionError):
-            pid = int(note.read_text())
-            if _is_ours(pid):
-                os.killpg(pid, signal.SIGTERM)
-                stopped = True
-                if not _within(PATIENCE_S, lambda pid=pid: not _is_ours(pid)):  # type: ignore[misc]
-                    os.killpg(pid, signal.SIGKILL)
+            stopped = _stop_group(int(note.read_text())) or stopped
         note.unlink(missing_ok=True)
     return stopped
+
+
+def _stop_group(pid: int) -> bool:
+    # Every process of the stack leads a group of its own; a stranger with its old id hardly does.
+    if not _is_ours(pid) or os.getpgid(pid) != pid:
+        return False
+    os.killpg(pid, signal.SIGTERM)
+    if not _within(PATIENCE_S, lambda: not _is_ours(pid)):
+        os.killpg(pid, signal.SIGKILL)
+    return True
 
 
 def stop_everything(stack: Stack) -> bool:

@@ -292,7 +292,7 @@ class _Stripe:
             raise bad_request("there is no such session")
         if sold.event is not None:
             return json_response({"error": "already paid", "event_id": sold.event.event["id"]}, 409)
-        return await self._emitted(self._pay(sold), deliver_now)
+        return await self._emitted(self._pay(sold), deliver_now=deliver_now)
 
     async def control_emit(self, request: web.Request) -> web.Response:
         """Make any other event: {type, object, account?, delivery?} gives {event_id, deliveries}."""
@@ -302,9 +302,9 @@ class _Stripe:
         if not isinstance(kind, str) or not isinstance(data_object, dict):
             raise bad_request("type (text) and object (an object) are needed")
         made = event(kind, data_object, None if account is None else str(account), None)
-        return await self._emitted(self.events.add(made), deliver_now)
+        return await self._emitted(self.events.add(made), deliver_now=deliver_now)
 
-    async def _emitted(self, stored: StoredEvent, deliver_now: bool) -> web.Response:  # noqa: FBT001
+    async def _emitted(self, stored: StoredEvent, *, deliver_now: bool) -> web.Response:
         deliveries = await self.events.deliver(stored) if deliver_now else []
         return json_response({"event_id": stored.event["id"], "deliveries": deliveries})
 

@@ -1332,7 +1332,7 @@ begin
       'client_name', split_part(btrim(v_client.full_name), ' ', 1),
       'coach_name', (select b.display_name from public.branding as b where b.org_id = v_org.id),
       'session_datetime',
-        app.format_local(p_booking.start_time, v_org.timezone, 'FMDy FMDD FMMon "at" FMHH12:MI am'),
+        app.session_time(p_booking.start_time, v_org.timezone),
       'sessions_remaining',
         (select p.sessions_remaining from public.client_purchases as p
           where p.id = p_booking.purchase_id and p.client_id = v_client.id and p.org_id = v_org.id),
@@ -1408,7 +1408,6 @@ declare
   v_booking public.bookings;
   v_next public.bookings;
   v_kind text := app.classify_reply(p_body);
-  v_pattern constant text := 'FMDy FMDD FMMon "at" FMHH12:MI am';
 begin
   select o.* into v_org
     from public.sms_settings as s
@@ -1459,9 +1458,9 @@ begin
    order by b.start_time, b.id
    limit 1;
   return format('Thanks! Your session on %s is confirmed.',
-                app.format_local(v_booking.start_time, v_org.timezone, v_pattern))
+                app.session_time(v_booking.start_time, v_org.timezone))
     || case when v_next.id is null then ''
-            else format(' Reply Y again to confirm %s.', app.format_local(v_next.start_time, v_org.timezone, v_pattern))
+            else format(' Reply Y again to confirm %s.', app.session_time(v_next.start_time, v_org.timezone))
        end;
 end;
 $$;
@@ -1559,6 +1558,17 @@ create or replace trigger sms_messages_send_soon
   after insert on public.sms_messages
   for each row when (new.scheduled_for <= now()) execute function app.send_soon();
 -- <<< functions_sql/sms/send_soon.sql
+
+-- >>> functions_sql/sms/session_time.sql
+create or replace function app.session_time(p_at timestamptz, p_timezone text) returns text
+  language sql stable parallel safe security invoker set search_path = ''
+as $$
+  select app.format_local(p_at, p_timezone, 'FMDy FMDD FMMon "at" FMHH12:MI am');
+$$;
+comment on function app.session_time(timestamptz, text) is
+  'When a session is, as every text says it: "Mon 5 Jan at 9:00 am", in an IANA zone.';
+revoke all on function app.session_time(timestamptz, text) from public, anon, authenticated, service_role;
+-- <<< functions_sql/sms/session_time.sql
 
 -- >>> functions_sql/sms/settle_sms.sql
 create or replace function app.settle_sms(

@@ -25,7 +25,7 @@ begin
       'client_name', split_part(btrim(v_client.full_name), ' ', 1),
       'coach_name', (select b.display_name from public.branding as b where b.org_id = v_org.id),
       'session_datetime',
-        app.format_local(p_booking.start_time, v_org.timezone, 'FMDy FMDD FMMon "at" FMHH12:MI am'),
+        app.session_time(p_booking.start_time, v_org.timezone),
       'sessions_remaining',
         (select p.sessions_remaining from public.client_purchases as p
           where p.id = p_booking.purchase_id and p.client_id = v_client.id and p.org_id = v_org.id),

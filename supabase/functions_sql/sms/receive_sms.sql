@@ -8,7 +8,6 @@ declare
   v_booking public.bookings;
   v_next public.bookings;
   v_kind text := app.classify_reply(p_body);
-  v_pattern constant text := 'FMDy FMDD FMMon "at" FMHH12:MI am';
 begin
   select o.* into v_org
     from public.sms_settings as s
@@ -59,9 +58,9 @@ begin
    order by b.start_time, b.id
    limit 1;
   return format('Thanks! Your session on %s is confirmed.',
-                app.format_local(v_booking.start_time, v_org.timezone, v_pattern))
+                app.session_time(v_booking.start_time, v_org.timezone))
     || case when v_next.id is null then ''
-            else format(' Reply Y again to confirm %s.', app.format_local(v_next.start_time, v_org.timezone, v_pattern))
+            else format(' Reply Y again to confirm %s.', app.session_time(v_next.start_time, v_org.timezone))
        end;
 end;
 $$;
