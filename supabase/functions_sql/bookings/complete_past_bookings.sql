@@ -14,13 +14,13 @@ begin
        where b.status = 'confirmed' and b.end_time <= p_now
        order by b.end_time, b.id
        limit p_limit
-         for update skip locked
+         for no key update skip locked
     ) as d;
   -- Two callers with bookings on the same packs take them in one order, so that neither waits for the other in turn.
   perform from public.client_purchases as p
     where p.id in (select b.purchase_id from public.bookings as b where b.id = any (v_due))
     order by p.id
-      for update;
+      for no key update;
   update public.bookings as b set status = 'completed' where b.id = any (v_due);
   get diagnostics v_completed = row_count;
   return v_completed;

@@ -3,26 +3,18 @@ create or replace function app.release_session(p_purchase_id uuid, p_booking_id 
 as $$
 declare
   v_purchase public.client_purchases;
-  v_seq integer;
 begin
   if p_booking_id is not null then
-    perform from public.bookings as b where b.id = p_booking_id for update;
-    -- What the booking took goes back to the pack it was taken from, also when the booking names another by now.
-    select l.booking_seq, l.purchase_id into v_seq, p_purchase_id
-      from public.session_ledger as l
-     where l.booking_id = p_booking_id
-     order by l.booking_seq desc
-     limit 1;
-    if v_seq is null or v_seq % 2 = 0 then
+    if not exists (select from public.bookings as b where b.id = p_booking_id and app.acts_for_org(b.org_id)) then
       return -1;
     end if;
+    return app.give_back_session(p_booking_id, 'manual');
   end if;
-  select p.* into v_purchase from public.client_purchases as p where p.id = p_purchase_id for update;
+  select p.* into v_purchase from public.client_purchases as p where p.id = p_purchase_id for no key update;
   if not found or not app.acts_for_org(v_purchase.org_id) or v_purchase.sessions_used = 0 then
     return -1;
   end if;
-  insert into public.session_ledger (purchase_id, booking_id, entry_type, delta, booking_seq)
-  values (p_purchase_id, p_booking_id, 'release', -1, v_seq + 1);
+  insert into public.session_ledger (purchase_id, entry_type, delta) values (p_purchase_id, 'release', -1);
   return v_purchase.sessions_used - 1;
 end;
 $$;

@@ -3,42 +3,19 @@ create or replace function app.use_session(
 ) returns boolean
   language plpgsql volatile security definer set search_path = ''
 as $$
-declare
-  v_purchase public.client_purchases;
-  v_booking public.bookings;
-  v_seq integer;
 begin
-  -- Lock order everywhere: booking, then purchase.
-  if p_booking_id is not null then
-    select b.* into v_booking from public.bookings as b where b.id = p_booking_id for update;
-    if not found then
-      return false;
-    end if;
-  end if;
-  select p.* into v_purchase from public.client_purchases as p where p.id = p_purchase_id for update;
-  -- A purchase of another org looks like one that does not exist.
-  if not found or not app.acts_for_org(v_purchase.org_id) then
+  -- A purchase of another org looks like one that does not exist; a booking must be of the same one.
+  if not exists (
+       select from public.client_purchases as p where p.id = p_purchase_id and app.acts_for_org(p.org_id)
+          and (p_booking_id is null or exists (
+                 select from public.bookings as b where b.id = p_booking_id and b.org_id = p.org_id))
+     ) then
     return false;
   end if;
-  if p_booking_id is not null then
-    if v_booking.org_id <> v_purchase.org_id or v_booking.client_id <> v_purchase.client_id then
-      return false;
-    end if;
-    select coalesce(max(l.booking_seq), 0) into v_seq
-      from public.session_ledger as l where l.booking_id = p_booking_id;
-    if v_seq % 2 = 1 then
-      return true;  -- this booking has its session already
-    end if;
+  if p_booking_id is null and app.take_completion_credit(p_purchase_id, p_now) then
+    return true;
   end if;
-  if v_purchase.payment_status is distinct from 'succeeded'
-     or v_purchase.expires_at <= p_now
-     or coalesce(v_purchase.sessions_remaining, 0) <= 0 then
-    return false;
-  end if;
-  insert into public.session_ledger (purchase_id, booking_id, entry_type, delta, booking_seq)
-  values (p_purchase_id, p_booking_id, case when p_booking_id is null then 'manual' else 'booking' end,
-          1, v_seq + 1);
-  return true;
+  return app.take_session(p_purchase_id, p_booking_id, p_now) is null;
 end;
 $$;
 comment on function app.use_session(uuid, uuid, timestamptz) is
@@ -52,7 +29,8 @@ begin atomic
   select app.use_session(p_purchase_id, p_booking_id, now());
 end;
 comment on function public.use_session(uuid, uuid) is
-  'Takes one session from a pack; the only way a session is deducted. True: taken (for a booking: taken now or '
-  'before, never twice). False: none left, expired, unpaid, unknown, or not the caller''s to use.';
+  'Takes one session from a pack. True: taken (for a booking: taken now or before, never twice; without one, by the '
+  'user who has just set a booking on this pack to completed: that booking''s, already taken). False: none left, '
+  'expired, unpaid, unknown, or not the caller''s to use.';
 revoke all on function public.use_session(uuid, uuid) from public, anon, authenticated, service_role;
 grant execute on function public.use_session(uuid, uuid) to authenticated, service_role;

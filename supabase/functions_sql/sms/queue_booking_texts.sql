@@ -8,7 +8,7 @@ begin
      where m.related_entity_id = new.id and m.template_key = 'booking_confirmation'
        and m.status in ('pending', 'queued');
   end if;
-  if (tg_op = 'INSERT' or new.start_time <> old.start_time)
+  if (tg_op = 'INSERT' or new.start_time <> old.start_time or old.status = 'pending')
      and new.status = 'confirmed' and new.start_time > now() then
     perform app.queue_booking_sms(
       new, 'booking_confirmation',
@@ -32,7 +32,7 @@ begin
 end;
 $$;
 comment on function app.queue_booking_texts() is
-  'A new booking queues its confirmation, a completed one its follow-ups, a cancelled one takes back what has not '
+  'A new booking, and one that the coach accepts, queues its confirmation, a completed one its follow-ups, a cancelled one takes back what has not '
   'been sent: in the transaction that causes it.';
 revoke all on function app.queue_booking_texts() from public, anon, authenticated, service_role;
 

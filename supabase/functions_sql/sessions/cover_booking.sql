@@ -1,0 +1,45 @@
+create or replace function app.cover_booking(p_booking_id uuid, p_purchase_id uuid) returns void
+  language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_booking public.bookings;
+begin
+  select b.* into v_booking
+    from public.bookings as b
+   where b.id = p_booking_id and app.acts_for_org(b.org_id)
+     for no key update;
+  if not found then
+    raise exception using errcode = 'PT404', message = 'booking_not_found',
+      hint = 'Choose a booking of this business.';
+  end if;
+  if p_purchase_id is null then
+    raise exception using errcode = 'PT400', message = 'pack_missing', hint = 'Say which pack pays.';
+  end if;
+  if not app.takes_session(v_booking.status, v_booking.forfeited) then
+    raise exception using errcode = 'PT409', message = 'booking_not_charged',
+      hint = 'Only a booking that took place, or was forfeited, takes a session.';
+  end if;
+  -- app.settle_booking() takes the session, also when the pack is the same one and can pay by now.
+  update public.bookings as b set purchase_id = p_purchase_id where b.id = p_booking_id;
+  select b.* into v_booking from public.bookings as b where b.id = p_booking_id;
+  if v_booking.uncovered_reason is not null then
+    perform app.raise_booking_problem(v_booking.uncovered_reason);
+  end if;
+end;
+$$;
+comment on function app.cover_booking(uuid, uuid) is 'What public.cover_booking() promises.';
+revoke all on function app.cover_booking(uuid, uuid) from public, anon, authenticated, service_role;
+grant execute on function app.cover_booking(uuid, uuid) to authenticated, service_role;
+
+create or replace function public.cover_booking(p_booking_id uuid, p_purchase_id uuid) returns void
+  language sql volatile security invoker set search_path = ''
+begin atomic
+  select app.cover_booking(p_booking_id, p_purchase_id);
+end;
+comment on function public.cover_booking(uuid, uuid) is
+  'Pays a charged booking from this pack of the same client, in one step: another pack than it was on, a later one, or '
+  'the same one topped up. Safe to repeat. When the pack cannot pay nothing changes: PT409 no_session_left, '
+  'pack_unpaid, pack_refunded, pack_expired (before the session), pack_not_the_clients, booking_not_charged; PT404 '
+  'booking_not_found, purchase_id_not_found; PT400 pack_missing. For the org''s staff.';
+revoke all on function public.cover_booking(uuid, uuid) from public, anon, authenticated, service_role;
+grant execute on function public.cover_booking(uuid, uuid) to authenticated, service_role;
