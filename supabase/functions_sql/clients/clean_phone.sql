@@ -11,6 +11,6 @@ as $$
 $$;
 comment on function app.clean_phone(text) is
   'A phone number in E.164, for example +61412345678. An Australian mobile number may be in any form it is written in; '
-  'another one must begin with + and its country, or comes back as it was given: 0 and nine digits are numbers in New '
-  'Zealand, too. Source: https://www.acma.gov.au/phone-numbering-australia';
+  'another one must begin with + and its country, or comes back as it was given: 0 and nine digits are also numbers in '
+  'New Zealand. Source: Telecommunications Numbering Plan 2015, https://www.legislation.gov.au/Details/F2023C00152';
 revoke all on function app.clean_phone(text) from public, anon, authenticated, service_role;
