@@ -146,9 +146,11 @@ begin
   insert into public.client_measurements (org_id, client_id, measurement_type, value, unit)
   values (v_org_id, v_client_id, 'Weight', 80, 'kg');
   insert into public.client_waivers (org_id, client_id) values (v_org_id, v_client_id);
-  insert into public.inquiries (org_id, name, converted_client_id) values (v_org_id, 'Asked', v_client_id);
-  insert into public.referrals (org_id, referral_link_id, referrer_client_id, referred_email)
-  values (v_org_id, tests.id('referral link', p_name), v_client_id, 'friend@example.com') returning id into v_id;
+  insert into public.inquiries (org_id, name, converted_client_id) values (v_org_id, 'Asked', v_client_id)
+  returning id into v_id;
+  insert into public.referrals (org_id, referral_link_id, referrer_client_id, inquiry_id, referred_email)
+  values (v_org_id, tests.id('referral link', p_name), v_client_id, v_id, replace(v_of, ' ', '.') || '@example.com')
+  returning id into v_id;
   update public.clients set referral_id = v_id where id = v_client_id;
   insert into public.activity_events (org_id, client_id, type, payload)
   values (v_org_id, v_client_id, 'checkin', '{"notes": "fine"}') returning id into v_id;

@@ -7,26 +7,24 @@ as $$
 declare
   v_org public.orgs := app.org_of_booking_page(p_slug);
   v_offer public.offers := app.offer_on_sale(v_org.id, p_offer_id);
-  v_name text := btrim(p_name);
-  v_email text := lower(btrim(p_email));
-  v_phone text := nullif(btrim(p_phone), '');
+  v_name text := app.clean_text('name', p_name, 200);
+  v_email text := app.clean_email('email', p_email);
+  v_phone text := app.clean_phone(app.clean_text('phone', p_phone, 40));
   v_client public.clients;
   v_booking public.bookings;
 begin
-  if coalesce(v_name, '') = '' or length(v_name) > 200 then
-    raise exception using errcode = 'PT400', message = 'name_invalid', hint = 'Give a name of at most 200 characters.';
+  if v_name is null then
+    raise exception using errcode = 'PT400', message = 'name_invalid', hint = 'Give a name.';
   end if;
-  if v_email is null or length(v_email) > 254 or v_email !~ '^[^@\s]+@[^@\s]+\.[^@\s]+$' then
+  if v_email is null then
     raise exception using errcode = 'PT400', message = 'email_invalid', hint = 'Give an e-mail address.';
   end if;
-  if length(v_phone) > 32 then
-    raise exception using errcode = 'PT400', message = 'phone_invalid', hint = 'Give a phone number.';
-  end if;
+  perform app.count_visitor(v_org.id, p_now);
   -- Taken before looking: a second click finds what the first one made.
   perform from public.orgs as o where o.id = v_org.id for no key update;
   select c.* into v_client
     from public.clients as c
-   where c.org_id = v_org.id and lower(c.email) = v_email
+   where c.org_id = v_org.id and lower(c.email) = lower(v_email)
    order by c.created_at, c.id
    limit 1;
   -- Only a request just made counts as this one: what else a client has booked is not told to whoever knows their

@@ -41,8 +41,8 @@ create or replace trigger client_waivers_same_org before insert or update of cli
   for each row execute function app.check_same_org('client_id', 'clients');
 create or replace trigger inquiries_same_org before insert or update of converted_client_id on public.inquiries
   for each row execute function app.check_same_org('converted_client_id', 'clients');
-create or replace trigger referrals_same_org before insert or update of referral_link_id, referrer_client_id, referred_client_id on public.referrals
-  for each row execute function app.check_same_org('referral_link_id', 'referral_links', 'referrer_client_id', 'clients', 'referred_client_id', 'clients');
+create or replace trigger referrals_same_org before insert or update of referral_link_id, referrer_client_id, referred_client_id, inquiry_id on public.referrals
+  for each row execute function app.check_same_org('referral_link_id', 'referral_links', 'referrer_client_id', 'clients', 'referred_client_id', 'clients', 'inquiry_id', 'inquiries');
 create or replace trigger activity_events_same_org before insert or update of client_id on public.activity_events
   for each row execute function app.check_same_org('client_id', 'clients');
 create or replace trigger client_habits_same_org before insert or update of client_id, habit_id on public.client_habits

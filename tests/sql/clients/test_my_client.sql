@@ -104,11 +104,11 @@ select tests.act_as('ada');
 select is_empty('select * from reads where rows > 0', 'a coach is no client');
 select tests.act_as('nobody');
 select is_empty('select * from reads where rows > 0', 'nor is a user without a business');
-select throws_ok($$select public.update_my_client('new@example.com', 70)$$, 'PT404', 'client_not_found',
+select throws_ok($$select public.update_my_client('new@example.com', 70)$$, 'PT403', 'not_a_client',
   'who is no client has nothing to change');
 select tests.act_as_role('authenticated');
 select is_empty('select * from reads where rows > 0', 'a token without a user is nobody''s');
-select throws_ok($$select public.update_my_client(null, 70)$$, 'PT404', 'client_not_found', 'and changes nothing');
+select throws_ok($$select public.update_my_client(null, 70)$$, 'PT403', 'not_a_client', 'and changes nothing');
 select tests.act_as_anon();
 select throws_ok('select * from public.my_client()', '42501', 'permission denied for function my_client', 'anon: my_client');
 select throws_ok('select * from public.my_bookings()', '42501', 'permission denied for function my_bookings',
@@ -292,7 +292,7 @@ select results_eq($$select distinct place from seen where who = 'ada client' ord
     ('offers.description'), ('offers.name'), ('offers.price_cents'), ('offers.session_duration_mins'),
     ('orgs.name'),
     ('push_tokens.created_at'), ('push_tokens.device_id'), ('push_tokens.expo_token'), ('push_tokens.updated_at'),
-    ('session_ledger.created_at'), ('session_ledger.delta'),
+    ('session_ledger.created_at'), ('session_ledger.delta'), ('session_ledger.reason'),
     ('subscriptions.manage_url')$$,
   'and these are all the columns of which a client sees anything, in whatever table or function');
 select is_empty($$select * from seen where who = 'ada client' and client_id <> tests.id('client', 'ada')$$,
