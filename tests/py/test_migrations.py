@@ -96,6 +96,8 @@ SECTIONS = {
 
 TABLES = {
     "activity_events",
+    "audit_events",
+    "audit_events_seq_seq",  # the sequence of its identity column
     "automation_runs",
     "automations",
     "availability",
