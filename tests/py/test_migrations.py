@@ -96,6 +96,7 @@ SECTIONS = {
 
 TABLES = {
     "activity_events",
+    "audit_events",
     "automation_runs",
     "automations",
     "availability",

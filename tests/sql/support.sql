@@ -267,7 +267,7 @@ begin
   select string_agg(quote_ident(a.attname), ', ' order by a.attnum) into v_columns
     from pg_catalog.pg_attribute as a
    where a.attrelid = format('public.%I', p_table)::regclass
-     and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
+     and a.attnum > 0 and not a.attisdropped and a.attgenerated = '' and a.attidentity = ''
      and (has_column_privilege('authenticated', a.attrelid, a.attnum, 'insert')
           or not has_any_column_privilege('authenticated', a.attrelid, 'insert'));
   select coalesce(jsonb_object_agg(a.attname, case

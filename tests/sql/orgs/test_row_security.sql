@@ -23,6 +23,7 @@ insert into rights values
              'branding org_members offers promo_codes products client_purchases subscriptions session_ledger
               stripe_accounts booking_settings'),
   ('select', 'all   0     0     0     0     0     0     42501 all', 'org_payout_settings'),
+  ('select', 'all   0     0     0     0     0     0     42501 0', 'audit_events'),
   ('select', 'all   all   0     0     all   all   0     42501 0', 'habits'),  -- both follow the one there is
   ('select', 'all   all   0     0     own   own   0     42501 0',
              'activity_events client_habits checkin_photos message_threads messages'),
@@ -47,7 +48,7 @@ insert into rights values
   ('insert', '42501 42501 42501 42501 42501 42501 42501 42501 all', 'org_payouts'),
   ('insert', '42501 42501 42501 42501 42501 42501 42501 42501 42501',
              'org_members platform_admins measurement_types referrals session_ledger stripe_accounts subscriptions money_events
-              sms_messages sms_attempts sms_events sms_suppression client_risk automation_runs'),
+              sms_messages sms_attempts sms_events sms_suppression client_risk automation_runs audit_events'),
 
   --         ada   staff books eve   client other nobody anon  root
   ('update', 'all   all   0     0     0     0     0     42501 all', 'orgs'),
@@ -61,7 +62,7 @@ insert into rights values
   ('update', '42501 42501 42501 42501 42501 42501 42501 42501 42501',
              'org_members platform_admins client_communications client_measurements measurement_types referrals
               activity_events checkin_photos messages session_ledger stripe_accounts subscriptions money_events
-              sms_messages sms_attempts sms_events sms_suppression client_risk automation_runs'),
+              sms_messages sms_attempts sms_events sms_suppression client_risk automation_runs audit_events'),
 
   --         ada   staff books eve   client other nobody anon  root
   ('delete', 'all   all   0     0     0     0     0     42501 0',
@@ -75,7 +76,7 @@ insert into rights values
               measurement_types client_measurements client_waivers referral_links referrals activity_events
               checkin_photos message_threads messages session_ledger booking_settings bookings stripe_accounts
               subscriptions org_payouts money_events sms_settings sms_templates sms_messages sms_attempts sms_events
-              sms_suppression client_risk automation_runs');
+              sms_suppression client_risk automation_runs audit_events');
 create temp view expected as
 select p.person, r.command, t.table_name, (regexp_split_to_array(r.outcomes, '\s+'))[p.n] as outcome
   from rights as r, regexp_split_to_table(r.tables, '\s+') as t (table_name), people as p;
@@ -363,7 +364,7 @@ create function pg_temp.grants(p_role text) returns table (privileges text, tabl
 $$;
 select results_eq($$select * from pg_temp.grants('authenticated')$$,
   $$select p, regexp_replace(t, '\s+', ' ', 'g') from (values
-  ('select', 'automation_runs client_risk measurement_types money_events platform_admins referrals session_ledger
+  ('select', 'audit_events automation_runs client_risk measurement_types money_events platform_admins referrals session_ledger
     sms_events sms_messages sms_suppression stripe_accounts subscriptions'),
   ('select, insert', 'activity_events checkin_photos client_communications client_measurements org_members'),
   ('select, insert (columns)', 'messages'),
@@ -375,8 +376,8 @@ select results_eq($$select * from pg_temp.grants('authenticated')$$,
     habits inquiries offers products promo_codes push_tokens session_types sms_schedules')) as v (p, t)$$,
   'authenticated: the grants of every table');
 select results_eq($$select * from pg_temp.grants('service_role') where privileges <> 'select, insert, update, delete'$$,
-  $$values ('select', 'session_ledger'), ('select, insert', 'money_events')$$,
-  'service_role: every right on every table, but the ledger is not written and the books only grow');
+  $$values ('select', 'audit_events session_ledger'), ('select, insert', 'money_events')$$,
+  'service_role: every right on every table, but audit and ledger are not written and the books only grow');
 select is_empty($$select * from pg_temp.grants('anon')$$, 'anon: none');
 select results_eq(
   $$select a.attname::text collate "default" from pg_attribute as a
