@@ -10,10 +10,7 @@ begin
   insert into public.branding (org_id, display_name) values (new.id, new.name);
   insert into public.booking_settings (org_id, timezone) values (new.id, new.timezone);
   insert into public.sms_settings (org_id, timezone) values (new.id, new.timezone);
-  insert into public.session_types (org_id, name, slug, duration_mins, color, sort_order)
-  values (new.id, 'Session', 'pt_session', 60, '#3B82F6', 0),
-         (new.id, 'Short session', 'short_session', 30, '#10B981', 1),
-         (new.id, 'Consultation', 'consultation', 30, '#8B5CF6', 2);
+  perform app.add_default_session_types(new.id);
   insert into public.sms_schedules (org_id, type, label, mins_offset, body)
   values (new.id, 'pre_session', 'Reminder the day before', 1440,
           'Hi {{client_name}}, a reminder of your session on {{session_datetime}}. {{coach_name}}'),

@@ -6,4 +6,5 @@ as $$
 $$;
 comment on function app.my_org_ids() is 'Orgs the signed-in user is a member of, in any role: whose money they may read.';
 revoke all on function app.my_org_ids() from public, anon, authenticated, service_role;
-grant execute on function app.my_org_ids() to authenticated;
+-- service_role has no org of its own, but reads a view that asks: org_earnings.
+grant execute on function app.my_org_ids() to authenticated, service_role;

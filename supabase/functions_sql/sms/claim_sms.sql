@@ -28,9 +28,7 @@ begin
       select m.id,
              case
                when s.enabled is not true then 'sms_disabled'
-               when exists (
-                 select from public.sms_suppression as x where x.org_id = m.org_id and x.phone = m.to_phone
-               ) then 'number_suppressed'
+               when app.is_phone_suppressed(m.org_id, m.to_phone) then 'number_suppressed'
                when m.related_entity_type = 'booking'
                     and (b.id is null
                          or (m.template_key = 'booking_confirmation'

@@ -13,8 +13,19 @@ as $$
            ),
            '')
     from string_to_table(p_template_body, '{{') with ordinality as p (piece, n)
-    left join lateral regexp_match(p.piece, '^\s*([a-z_]+)\s*\}\}(.*)$', 's') as m (parts) on p.n > 1;
+    left join lateral regexp_match(p.piece, '^\s*([A-Za-z0-9_]+)\s*\}\}(.*)$', 's') as m (parts) on p.n > 1;
 $$;
 comment on function app.render_sms_template(text, jsonb) is
   'Fills {{placeholders}} from a JSON object; one that is missing there becomes empty.';
 revoke all on function app.render_sms_template(text, jsonb) from public, anon, authenticated, service_role;
+grant execute on function app.render_sms_template(text, jsonb) to authenticated, service_role;
+
+create or replace function public.render_sms_template(p_template_body text, p_variables jsonb) returns text
+  language sql immutable security invoker set search_path = ''
+begin atomic
+  select app.render_sms_template(p_template_body, p_variables);
+end;
+comment on function public.render_sms_template(text, jsonb) is
+  'Fills {{placeholders}} (letters, digits, underscores) from a JSON object; one that is missing there becomes empty.';
+revoke all on function public.render_sms_template(text, jsonb) from public, anon, authenticated, service_role;
+grant execute on function public.render_sms_template(text, jsonb) to authenticated, service_role;

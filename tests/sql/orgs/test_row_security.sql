@@ -1,7 +1,7 @@
 -- Who may do what. Everything is read from the catalogue, so a new table, policy, grant or
 -- function is covered, or fails here, from its first day.
 begin;
-select plan(83);
+select plan(89);
 
 select tests.full_org('ada');
 select tests.full_org('eve');
@@ -120,6 +120,58 @@ select is_empty(
 select is_empty($$select * from tests.reach('insert') where outcome <> '42501'$$, 'and inserts nothing');
 select is_empty($$select * from tests.reach('update') where outcome not in ('0', '42501')$$, 'nor updates');
 select is_empty($$select * from tests.reach('delete') where outcome not in ('0', '42501')$$, 'nor deletes');
+select tests.act_as_admin();
+
+-- Views: who sees which rows of ada's org, and that nobody sees another org's. A view without org_id, without a row of
+-- tests.full_org(), or not written here, fails.
+create temp table view_rights (outcomes text, views text);
+insert into view_rights values
+  -- ada   staff books eve   client other nobody anon  root
+  ('all   all   all   0     0     0     0     42501 all', 'finance_monthly org_earnings');
+create temp view expected_views as
+select p.person, v.view_name, (regexp_split_to_array(r.outcomes, '\s+'))[p.n] as outcome
+  from view_rights as r, regexp_split_to_table(r.views, '\s+') as v (view_name), people as p;
+create function pg_temp.views() returns table (view_name text) language sql as $$
+  select c.relname::text from pg_catalog.pg_class as c
+   where c.relnamespace = 'public'::regnamespace and c.relkind in ('v', 'm', 'f');
+$$;
+-- How many rows of an org the current role sees, or its SQLSTATE.
+create function pg_temp.seen(p_view text, p_org text) returns text language sql as $$
+  select tests.attempt(format('select from public.%I where org_id = %L', p_view, tests.id('org', p_org)));
+$$;
+create function pg_temp.all_seen(p_org text) returns table (person text, view_name text, outcome text)
+language plpgsql as $$
+declare
+  v_people text[] := array(select p.person from people as p order by p.n);
+  v_all jsonb;
+begin
+  select jsonb_object_agg(v.view_name, pg_temp.seen(v.view_name, p_org)) into v_all from pg_temp.views() as v;
+  foreach person in array v_people loop
+    perform case person when 'anon' then tests.act_as_anon() else tests.act_as(person) end;
+    for view_name, outcome in select v.view_name, pg_temp.seen(v.view_name, p_org) from pg_temp.views() as v loop
+      outcome := case when outcome = v_all ->> view_name and outcome <> '0' then 'all' else outcome end;
+      return next;
+    end loop;
+    perform tests.act_as_admin();
+  end loop;
+end;
+$$;
+select results_eq(
+  'select view_name collate "C" from pg_temp.views() order by 1',
+  $$select v collate "C" from view_rights, regexp_split_to_table(views, '\s+') as v order by 1$$,
+  'every view has its rights written above, once');
+create temp table seen as select * from pg_temp.all_seen('ada');
+select is((select count(*) from seen), (select count(*) from people) * (select count(*) from pg_temp.views()),
+  'every view is tried as everybody');
+select is_empty(
+  $$select s.*, e.outcome as expected from seen as s left join expected_views as e using (person, view_name)
+     where s.outcome is distinct from e.outcome$$, 'and everybody sees of it what is written');
+select is_empty(
+  $$select * from pg_temp.all_seen('eve') where person like 'ada%' and outcome <> '0'$$,
+  'nobody of ada''s org sees a row of eve''s');
+select tests.act_as_role('authenticated');
+select is_empty($$select * from pg_temp.views() as v where pg_temp.seen(v.view_name, 'ada') <> '0'$$,
+  'a token without a user sees no row of a view');
 
 -- Within a table: which values.
 select tests.act_as('ada client');
@@ -240,6 +292,8 @@ select is_empty(
 -- Who may execute what: one line a function, those that nobody may are not listed.
 create temp table executable (schema_name text, signature text, roles text);
 insert into executable values
+  ('app', 'admin_org_members(uuid)', 'authenticated'),
+  ('app', 'admin_orgs()', 'authenticated'),
   ('app', 'begin_checkout(uuid, uuid, uuid)', 'coach_os_sidecar'),
   ('app', 'book_my_session(timestamp with time zone, uuid, uuid, text, timestamp with time zone)', 'authenticated'),
   ('app', 'bookable_sessions_remaining_for_me(uuid, timestamp with time zone)', 'authenticated service_role'),
@@ -253,9 +307,14 @@ insert into executable values
   ('app', 'client_statement(uuid, date, date, timestamp with time zone)', 'authenticated service_role'),
   ('app', 'complete_past_bookings(timestamp with time zone, integer)', 'coach_os_worker'),
   ('app', 'cover_booking(uuid, uuid)', 'authenticated service_role'),
+  ('app', 'create_default_session_types(uuid)', 'authenticated service_role'),
   ('app', 'create_org(text, text)', 'authenticated'),
   ('app', 'generate_referral_code(uuid, integer)', 'authenticated service_role'),
+  ('app', 'insert_sms_direct(uuid, uuid, text, timestamp with time zone, text, uuid, text, text, uuid, jsonb)', 'service_role'),
+  ('app', 'insert_sms_from_service(uuid, uuid, text, jsonb, timestamp with time zone, text, uuid, text)', 'service_role'),
   ('app', 'invite_page(text, timestamp with time zone)', 'anon authenticated'),
+  ('app', 'is_org_member(uuid)', 'authenticated service_role'),
+  ('app', 'is_phone_suppressed(uuid, text)', 'service_role'),
   ('app', 'is_platform_admin()', 'authenticated service_role'),
   ('app', 'is_slot_available(uuid, timestamp with time zone, timestamp with time zone, uuid, timestamp with time zone)', 'authenticated service_role'),
   ('app', 'my_bookings(timestamp with time zone)', 'authenticated'),
@@ -263,24 +322,28 @@ insert into executable values
   ('app', 'my_client_ids()', 'authenticated'),
   ('app', 'my_habit_ids()', 'authenticated'),
   ('app', 'my_offers()', 'authenticated'),
-  ('app', 'my_org_ids()', 'authenticated'),
+  ('app', 'my_org_ids()', 'authenticated service_role'),
   ('app', 'my_owned_org_ids()', 'authenticated'),
   ('app', 'my_packages(timestamp with time zone)', 'authenticated'),
   ('app', 'my_slots(date, date, uuid, uuid, timestamp with time zone)', 'authenticated'),
   ('app', 'my_staff_org_ids()', 'authenticated'),
   ('app', 'my_thread_ids()', 'authenticated'),
   ('app', 'onboarding_form(uuid)', 'anon authenticated service_role'),
+  ('app', 'org_currency(uuid)', 'authenticated service_role'),
+  ('app', 'org_role(uuid)', 'authenticated service_role'),
   ('app', 'portal_book(uuid, timestamp with time zone, uuid, timestamp with time zone)', 'anon authenticated service_role'),
   ('app', 'portal_cancel(uuid, uuid, timestamp with time zone)', 'anon authenticated service_role'),
   ('app', 'portal_page(uuid, timestamp with time zone)', 'anon authenticated service_role'),
   ('app', 'portal_slots(uuid, date, date, uuid, timestamp with time zone)', 'anon authenticated service_role'),
   ('app', 'process_referral_signup(text, text, text, timestamp with time zone)', 'anon authenticated service_role'),
+  ('app', 'queue_pending_sms(timestamp with time zone)', 'service_role'),
   ('app', 'receive_sms(text, text, text, text, timestamp with time zone)', 'coach_os_sidecar'),
   ('app', 'receive_stripe_event(jsonb, boolean)', 'coach_os_sidecar'),
   ('app', 'record_sms_status(text, text, text, uuid, timestamp with time zone)', 'coach_os_sidecar'),
   ('app', 'redeem_invite(text, timestamp with time zone)', 'authenticated'),
   ('app', 'referral_page(text, timestamp with time zone)', 'anon authenticated service_role'),
   ('app', 'release_session(uuid, uuid)', 'authenticated service_role'),
+  ('app', 'render_sms_template(text, jsonb)', 'authenticated service_role'),
   ('app', 'request_session(text, timestamp with time zone, uuid, text, text, text, text, timestamp with time zone)', 'anon authenticated service_role'),
   ('app', 'session_discrepancies()', 'coach_os_sidecar coach_os_worker'),
   ('app', 'settle_sms(uuid, text, text, text, timestamp with time zone)', 'coach_os_worker'),
@@ -291,6 +354,8 @@ insert into executable values
   ('app', 'update_my_client(text, numeric)', 'authenticated'),
   ('app', 'use_session(uuid, uuid, timestamp with time zone)', 'authenticated service_role'),
   ('app', 'waiver_form(uuid, timestamp with time zone)', 'anon authenticated service_role'),
+  ('public', 'admin_org_members(uuid)', 'authenticated'),
+  ('public', 'admin_orgs()', 'authenticated'),
   ('public', 'book_my_session(timestamp with time zone, uuid, uuid, text)', 'authenticated'),
   ('public', 'bookable_sessions_remaining(uuid)', 'authenticated service_role'),
   ('public', 'booking_page(text)', 'anon authenticated service_role'),
@@ -300,9 +365,14 @@ insert into executable values
   ('public', 'capture_inquiry(text, text, text, text, text, text)', 'anon authenticated service_role'),
   ('public', 'client_statement(uuid, date, date)', 'authenticated service_role'),
   ('public', 'cover_booking(uuid, uuid)', 'authenticated service_role'),
+  ('public', 'create_default_session_types(uuid)', 'authenticated service_role'),
   ('public', 'create_org(text, text)', 'authenticated'),
   ('public', 'generate_referral_code(uuid, integer)', 'authenticated service_role'),
+  ('public', 'insert_sms_direct(uuid, uuid, text, timestamp with time zone, text, uuid, text)', 'service_role'),
+  ('public', 'insert_sms_from_service(uuid, uuid, text, jsonb, timestamp with time zone, text, uuid, text)', 'service_role'),
   ('public', 'invite_page(text)', 'anon authenticated'),
+  ('public', 'is_org_member(uuid)', 'authenticated service_role'),
+  ('public', 'is_phone_suppressed(uuid, text)', 'service_role'),
   ('public', 'is_platform_admin()', 'authenticated service_role'),
   ('public', 'is_slot_available(uuid, timestamp with time zone, timestamp with time zone, uuid)', 'authenticated service_role'),
   ('public', 'my_bookings(timestamp with time zone)', 'authenticated'),
@@ -311,14 +381,17 @@ insert into executable values
   ('public', 'my_packages()', 'authenticated'),
   ('public', 'my_slots(date, date, uuid, uuid)', 'authenticated'),
   ('public', 'onboarding_form(uuid)', 'anon authenticated service_role'),
+  ('public', 'org_role(uuid)', 'authenticated service_role'),
   ('public', 'portal_book(uuid, timestamp with time zone, uuid)', 'anon authenticated service_role'),
   ('public', 'portal_cancel(uuid, uuid)', 'anon authenticated service_role'),
   ('public', 'portal_page(uuid)', 'anon authenticated service_role'),
   ('public', 'portal_slots(uuid, date, date, uuid)', 'anon authenticated service_role'),
   ('public', 'process_referral_signup(text, text, text)', 'anon authenticated service_role'),
+  ('public', 'queue_pending_sms()', 'service_role'),
   ('public', 'redeem_invite(text)', 'authenticated'),
   ('public', 'referral_page(text)', 'anon authenticated service_role'),
   ('public', 'release_session(uuid, uuid)', 'authenticated service_role'),
+  ('public', 'render_sms_template(text, jsonb)', 'authenticated service_role'),
   ('public', 'request_session(text, timestamp with time zone, uuid, text, text, text, text)', 'anon authenticated service_role'),
   ('public', 'sign_waiver(uuid, text)', 'anon authenticated service_role'),
   ('public', 'submit_onboarding(uuid, jsonb, text)', 'anon authenticated service_role'),
@@ -379,6 +452,17 @@ select results_eq($$select * from pg_temp.grants('service_role') where privilege
   $$values ('select', 'audit_events session_ledger'), ('select, insert', 'money_events')$$,
   'service_role: every right on every table, but audit and ledger are not written and the books only grow');
 select is_empty($$select * from pg_temp.grants('anon')$$, 'anon: none');
+select results_eq(
+  $$select r collate "default", string_agg(distinct c, ', ') collate "default",
+           string_agg(distinct v.view_name, ' ') collate "default"
+      from pg_temp.views() as v,
+           unnest(array['anon', 'authenticated', 'coach_os_sidecar', 'coach_os_worker', 'service_role']) as r,
+           unnest(array['select', 'insert', 'update', 'delete', 'truncate', 'references', 'trigger']) as c
+     where has_table_privilege(r, format('public.%I', v.view_name), c)
+     group by 1 order by 1$$,
+  $$values ('authenticated', 'select', 'finance_monthly org_earnings'),
+           ('service_role', 'select', 'finance_monthly org_earnings')$$,
+  'views: read by these, written by nobody');
 select results_eq(
   $$select a.attname::text collate "default" from pg_attribute as a
      where a.attrelid = 'public.orgs'::regclass and a.attnum > 0
