@@ -41,6 +41,7 @@ OPERATIONS = {"select", "insert", "update", "upsert", "delete", "rpc"}
 
 SIGN_UP = "auth/signup/"
 ADMIN = "coach/admin/"
+PORTAL_BOOKING = "api/portal/create-booking/"
 KNOWN_MEMBER = f"{SIGN_UP}page.tsx:100"
 """Makes the coach the owner of the org that is theirs from birth: nothing is left to do, and nothing goes wrong."""
 
@@ -161,6 +162,17 @@ class Contract:
         org_id: UUID = made.data["id"]
         return org_id
 
+    def open_at_all_hours(self) -> UUID:
+        """A new org that can be booked at any time."""
+        org_id: UUID = self.world.value("insert into public.orgs (name) values ('Night and Day') returning id")
+        self.world.db.execute(
+            "insert into public.availability (org_id, day_of_week, start_time, end_time)"
+            " select %s, d, '00:00', '24:00' from generate_series(0, 6) as d",
+            [org_id],
+        )
+        self.world.db.execute("update public.booking_settings set max_advance_days = 365 where org_id = %s", [org_id])
+        return org_id
+
     def caller(self, call: Call) -> tuple[Person, Scene]:
         """Who makes a call, and the scene it is about."""
         if call["name"].startswith(SIGN_UP):
@@ -170,6 +182,8 @@ class Contract:
         if call["name"].startswith(ADMIN):
             makes_an_org = call["op"] == "insert" and call["table"] in ONE_PER_ORG - {"orgs"}
             return self.admin, self.scene(self.admin, self.open_org(self.admin) if makes_an_org else self.org_id)
+        if call["name"].startswith(PORTAL_BOOKING):
+            return self.api.service, self.scene(self.api.service, self.open_at_all_hours())
         person = {
             "coach": self.coach,
             "client": self.app_user,
@@ -414,7 +428,7 @@ RPC_CASES: dict[str, tuple[Callable[[Scene], Row], Callable[[Any], bool]]] = {
         lambda data: type(data) is int and data == 7,
     ),
     "is_slot_available": (
-        lambda s: {"p_org_id": s.org_id, "p_start_time": s.at(days=400), "p_end_time": s.at(days=400, hours=1)},
+        lambda s: {"p_org_id": s.org_id, "p_start_time": s.start, "p_end_time": s.start + timedelta(minutes=45)},
         lambda data: data is True,
     ),
     "insert_sms_direct": (reminder, lambda data: isinstance(data, str) and len(data) == 36),
