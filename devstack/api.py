@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from devstack.layout import ROOT
+
 if TYPE_CHECKING:
     from pathlib import Path
+
+COMMAND = (
+    "node",
+    f"--import={ROOT / 'devstack' / 'lite_json.mjs'}",
+    str(ROOT / "node_modules" / ".bin" / "lite"),
+    "--no-telemetry",
+    "start",
+    "--no-admin",  # else a request without a key is run as service_role
+)
 
 # It reads its port and database only from a config file; keys and secrets come from its environment.
 _CONFIG = """\

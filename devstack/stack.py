@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from devstack.api import write_config
+from devstack.api import COMMAND, write_config
 from devstack.layout import ROOT, Ports, data_dir, load_secrets
 from devstack.postgres import ADMIN, Cluster
 from devstack.problems import Problem
@@ -136,7 +136,7 @@ class Stack:
             # It prints its secret key at start and whole rows when a request fails: not for a terminal.
             self._process(
                 "lite",
-                [npm_bin / "lite", "--no-telemetry", "start", "--no-admin"],
+                COMMAND,
                 ("LOCAL_API_DATABASE_URL", "LOCAL_API_JWT_SECRET", "SUPABASE_PUBLISHABLE_KEY", "SUPABASE_SECRET_KEY"),
                 folder=write_config(self.folder, self.ports.lite, self.web_url),
                 log=self.folder / "lite.log",

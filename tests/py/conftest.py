@@ -26,6 +26,7 @@ import pytest
 import structlog
 import uvicorn
 from aiohttp import web
+from local_api import serving
 from multidict import MultiDict
 from psycopg import sql
 from psycopg.rows import DictRow, dict_row
@@ -45,6 +46,7 @@ from sidecar.settings import Secret, ServeSettings
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
+    from local_api import LocalApi
     from psycopg import AsyncConnection
     from psycopg_pool import AsyncConnectionPool
 
@@ -227,6 +229,32 @@ def world(cluster: Cluster, database: str) -> Iterator[World]:
     world = World(cluster, database)
     yield world
     world.db.close()
+
+
+@pytest.fixture(scope="session")
+def api_world(cluster: Cluster, template: str) -> Iterator[World]:
+    """The database behind `api`; its rows are those of every test that uses it."""
+    cluster.create_database("api", template)
+    world = World(cluster, "api")
+    # For test_local_api.py; the API knows only what was there when it first looked.
+    world.db.execute(
+        """
+        create function public.tests_kind_of(p_value jsonb) returns text language sql as 'select jsonb_typeof(p_value)';
+        create view public.tests_doubled with (security_invoker = true) as
+          select full_name, weight_kg * 2 as weight_kg from public.clients;
+        grant select on public.tests_doubled to authenticated;
+        """
+    )
+    yield world
+    world.db.close()
+    cluster.drop_database("api")
+
+
+@pytest.fixture(scope="session")
+def api(api_world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalApi]:
+    """The Supabase-compatible API on a database of its own: a test that uses it makes its own org and people."""
+    with serving(api_world.url(ADMIN), tmp_path_factory.mktemp("api")) as api:
+        yield api
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from devstack.gateway import iso_timestamps
+from devstack.gateway import iso_timestamps, one_object, quoted_plus
 from devstack.layout import ROOT, load_secrets, require_free
 from devstack.postgres import Cluster
 from devstack.problems import Problem
@@ -252,6 +252,39 @@ def test_only_timestamps_change_on_the_way_through(
 
     assert json.loads(changed.decode("utf-8", "surrogatepass")) == expected
     assert iso_timestamps(changed) == changed
+
+
+@pytest.mark.parametrize(
+    ("query", "forwarded"),
+    [
+        ("phone=eq.%2B61491570006", "phone=eq.%22%2B61491570006%22"),
+        ("phone=not.eq.%2B61491570006", "phone=not.eq.%22%2B61491570006%22"),
+        (
+            "or=%28phone.eq.%2B61491570006%2Cphone.eq.0491570006%29&select=id",
+            "or=%28phone.eq.%22%2B61491570006%22%2Cphone.eq.0491570006%29&select=id",
+        ),
+        ("phone=in.%28%2B61%2C%2B62%2C63%29", "phone=in.%28%22%2B61%22%2C%22%2B62%22%2C63%29"),
+        ("phone=eq.%22%2B61491570006%22", "phone=eq.%22%2B61491570006%22"),
+        ("start_time=gte.2026-11-23T07%3A00%3A00%2B00%3A00", "start_time=gte.2026-11-23T07%3A00%3A00%2B00%3A00"),
+        ("name=eq.A%2B1&notes=eq.%2Babc", "name=eq.A%2B1&notes=eq.%2Babc"),
+    ],
+)
+def test_a_phone_number_in_a_filter_is_quoted_for_the_local_api(query: str, forwarded: str) -> None:
+    assert quoted_plus(f"/rest/v1/clients?{query}") == f"/rest/v1/clients?{forwarded}"
+
+
+@pytest.mark.parametrize(
+    ("answer", "forwarded"),
+    [
+        (b'[{"id": 1, "offers": {"name": "Ten"}}]', {"id": 1, "offers": {"name": "Ten"}}),
+        (b'{"id": 1}', {"id": 1}),
+        (b"[]", []),
+        (b"[1, 2]", [1, 2]),
+        (b"null", None),
+    ],
+)
+def test_who_asks_for_one_object_gets_it_without_its_array(answer: bytes, forwarded: object) -> None:
+    assert json.loads(one_object(answer)) == forwarded
 
 
 # -- ./just on a machine that lacks something -------------------------------------------------------------------------

@@ -37,14 +37,15 @@ insert into rights values
 
   --         ada   staff books eve   client other nobody anon  root
   ('insert', 'all   all   all   all   all   all   all   42501 all', 'orgs'),  -- one of their own
-  ('insert', 'all   42501 42501 42501 42501 42501 42501 42501 42501', 'org_payout_settings'),
+  ('insert', 'all   42501 42501 42501 42501 42501 42501 42501 all', 'org_payout_settings'),
+  ('insert', 'all   all   42501 42501 42501 42501 42501 42501 all', 'branding booking_settings'),
   ('insert', 'all   all   42501 42501 own   own   42501 42501 42501', 'message_threads'),
   ('insert', '2/4   2/4   42501 42501 1/4   1/4   42501 42501 42501', 'messages'),  -- as what they are; see below
   ('insert', '42501 42501 42501 42501 own   own   42501 42501 42501', 'activity_events checkin_photos push_tokens'),
   ('insert', 'all   all   42501 42501 42501 42501 42501 42501 42501',
-             'branding clients client_invites client_communications client_measurements client_waivers inquiries
+             'clients client_invites client_communications client_measurements client_waivers inquiries
               referral_links habits client_habits offers promo_codes products client_purchases session_types
-              booking_settings bookings availability blocked_times sms_settings sms_schedules sms_templates automations'),
+              bookings availability blocked_times sms_settings sms_schedules sms_templates automations'),
   ('insert', '42501 42501 42501 42501 42501 42501 42501 42501 all', 'org_payouts'),
   ('insert', '42501 42501 42501 42501 42501 42501 42501 42501 42501',
              'org_members platform_admins measurement_types referrals session_ledger stripe_accounts subscriptions money_events
