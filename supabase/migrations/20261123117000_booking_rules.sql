@@ -58,7 +58,10 @@ comment on column public.session_ledger.reason is
 comment on column public.session_ledger.total_delta is
   'Change of the pack''s sessions_total; what it was sold with is sessions_total less the sum of these.';
 
-alter table public.client_purchases add column refunded_at timestamptz;
+alter table public.client_purchases
+  add column refunded_at timestamptz,
+  -- client_purchases_sessions_not_overdrawn says nothing of a pack without a total.
+  add constraint client_purchases_used_of_a_total check (sessions_used = 0 or sessions_total is not null) not valid;
 comment on column public.client_purchases.refunded_at is 'Since when payment_status is refunded; kept by trigger.';
 
 create table app.completion_credits (

@@ -13,7 +13,7 @@ import os
 import socket
 import sys
 import time
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from local_api import LocalApi
     from psycopg import AsyncConnection
     from psycopg_pool import AsyncConnectionPool
+
+    Connection = AsyncConnection[DictRow]
 
 PUBLIC_URL = "https://coach.example"
 """What Stripe and Twilio are told to call. On purpose not where the test's server listens."""
@@ -87,9 +89,54 @@ class World:
         """How a role reaches it."""
         return self.cluster.url(role, self.name)
 
-    async def connect(self, role: str = ADMIN) -> AsyncConnection[DictRow]:
+    async def connect(self, role: str = ADMIN) -> Connection:
         """Another connection, in autocommit mode; the caller closes it."""
         return await psycopg.AsyncConnection.connect(self.url(role), autocommit=True, row_factory=dict_row)
+
+    @asynccontextmanager
+    async def connected(
+        self, count: int, who: UUID | None = None, role: str | None = None
+    ) -> AsyncIterator[list[Connection]]:
+        """`count` connections: of a signed-in user or of an API role, as the API makes them, else of the worker."""
+        async with AsyncExitStack() as stack:
+            connections = []
+            for _ in range(count):
+                connection = await self.connect(ADMIN if who or role else "coach_os_worker")
+                # Closed, not committed: a transaction that a test left open was left open on purpose.
+                stack.push_async_callback(connection.close)
+                if who or role:
+                    claims = {"role": role or "authenticated"} | ({"sub": str(who)} if who else {})
+                    await connection.execute("select set_config('request.jwt.claims', %s, false)", [json.dumps(claims)])
+                    await connection.execute(sql.SQL("set role {}").format(sql.Identifier(claims["role"])))
+                connections.append(connection)
+            yield connections
+
+    async def until_blocked(self, *connections: Connection) -> None:
+        """Return once Postgres itself says that each of them waits for another."""
+        waits = "select bool_and(cardinality(pg_blocking_pids(pid)) > 0) from unnest(%s::integer[]) as pid"
+        pids = [connection.info.backend_pid for connection in connections]
+        async with asyncio.timeout(PATIENCE_S):
+            while not self.value(waits, pids):  # noqa: ASYNC110 - Postgres tells nobody of its own accord
+                await asyncio.sleep(0.01)
+
+    async def complete(self, connection: Connection, booking_id: UUID) -> None:
+        """Complete a booking as an open calendar does."""
+        await connection.execute("update public.bookings set status = 'completed' where id = %s", [booking_id])
+
+    async def complete_past(self, connection: Connection) -> int:
+        """Complete what is over, as the worker does. Returns how many."""
+        return int(await self.ask(connection, "select app.complete_past_bookings()"))
+
+    async def use(self, connection: Connection, pack_id: UUID, booking_id: UUID | None = None) -> bool:
+        """Use a session of a pack."""
+        return bool(await self.ask(connection, "select public.use_session(%s, %s)", pack_id, booking_id))
+
+    async def ask(self, connection: Connection, query: str, *arguments: object) -> Any:  # noqa: ANN401 - any SQL type
+        """The only value of a query on another connection."""
+        row = await (await connection.execute(query, arguments)).fetchone()
+        assert row is not None
+        [value] = row.values()
+        return value
 
     def rows(self, query: str, *arguments: object) -> list[DictRow]:
         """All rows of a query."""

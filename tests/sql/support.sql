@@ -83,6 +83,40 @@ begin
 end;
 $$;
 
+-- tests.org() that clients can book at any minute from now to a year ahead: nothing but other bookings stands in their
+-- way, until a test says otherwise. The client has an e-mail address, a portal link (tests.id('portal', name)) and is a
+-- user of the app ('<name> client').
+create function tests.open_org(p_name text, p_timezone text default 'Australia/Brisbane') returns void
+language plpgsql as $$
+begin
+  perform tests.org(p_name, p_timezone);
+  update public.booking_settings
+     set max_advance_days = 365, buffer_between_mins = 0, late_notice_hours = 0, early_cutoff_before_hour = 0,
+         cancel_notice_hours = 24
+   where org_id = tests.id('org', p_name);
+  insert into public.availability (org_id, day_of_week, start_time, end_time)
+  select tests.id('org', p_name), d, '00:00', '24:00' from generate_series(0, 6) as d;
+  update public.clients
+     set email = p_name || '.client@example.com', portal_token = tests.id('portal', p_name),
+         auth_user_id = tests.person(p_name || ' client')
+   where id = tests.id('client', p_name);
+end;
+$$;
+
+-- One more pack of the org's client: tests.id('pack', p_name).
+create function tests.pack(p_name text, p_org text, p_sessions integer default 10) returns uuid language sql as $$
+  insert into public.client_purchases (id, org_id, client_id, offer_id, amount_paid_cents, sessions_total, payment_status)
+  values (tests.id('pack', p_name), tests.id('org', p_org), tests.id('client', p_org), tests.id('offer', p_org), 90000,
+          p_sessions, 'succeeded')
+  returning id;
+$$;
+
+-- An hour of the day, so many days from today, in Brisbane.
+create function tests.soon(p_days integer, p_hour integer default 10) returns timestamptz language sql stable as $$
+  select (date_trunc('day', now() at time zone 'Australia/Brisbane')
+          + make_interval(days => p_days, hours => p_hour)) at time zone 'Australia/Brisbane';
+$$;
+
 -- An admin of the platform itself.
 create function tests.platform_admin(p_name text) returns void language plpgsql as $$
 begin

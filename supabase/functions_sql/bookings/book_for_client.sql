@@ -20,16 +20,7 @@ begin
   if p_offer_id is not null then
     v_offer := app.offer_on_sale(p_client.org_id, p_offer_id);
   end if;
-  -- The pack asked for, else the bookable one that expires first.
-  select p.* into v_purchase
-    from public.client_purchases as p
-   where p.client_id = p_client.id
-     and (p.id = p_purchase_id
-          or (p_purchase_id is null
-              and app.pack_problem(p, p_client.id, p_start) is null
-              and app.bookable_sessions_remaining(p.id, p_now) > 0))
-   order by p.expires_at nulls last, p.purchased_at, p.id
-   limit 1;
+  v_purchase := app.pack_to_book(p_client, p_purchase_id, p_start, p_now);
   if v_purchase.id is null and p_purchase_id is not null then
     perform app.raise_booking_problem('pack_not_the_clients');
   elsif v_purchase.id is null and v_offer.id is null then

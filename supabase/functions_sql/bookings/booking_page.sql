@@ -5,11 +5,7 @@ declare
   v_org public.orgs := app.org_of_booking_page(p_slug);
 begin
   return jsonb_build_object(
-    'org', (
-      select jsonb_build_object('name', v_org.name, 'timezone', v_org.timezone, 'display_name', b.display_name,
-                                'primary_color', b.primary_color, 'logo_url', b.logo_url)
-        from public.branding as b where b.org_id = v_org.id
-    ),
+    'org', app.org_for_visitor(v_org.id),
     'settings', (
       select jsonb_build_object('allow_client_booking', coalesce(s.allow_client_booking, true),
                                 'max_advance_days', coalesce(s.max_advance_days, 30))

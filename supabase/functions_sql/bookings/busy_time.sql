@@ -19,6 +19,6 @@ as $$
      and b.id is distinct from p_exclude_booking_id;
 $$;
 comment on function app.busy_time(uuid, timestamptz, timestamptz, uuid) is
-  'When an org is taken within [p_from, p_to): its bookings that are not cancelled, each with the org''s buffer before '
-  'and after.';
+  'When an org is taken within [p_from, p_to): its bookings but for those cancelled or not shown up to, each with the '
+  'org''s buffer before and after.';
 revoke all on function app.busy_time(uuid, timestamptz, timestamptz, uuid) from public, anon, authenticated, service_role;

@@ -12,11 +12,12 @@ declare
 begin
   select o.timezone into v_timezone from public.orgs as o where o.id = p_org_id;
   select s.* into v_settings from public.booking_settings as s where s.org_id = p_org_id;
-  if v_settings.org_id is null or v_settings.allow_client_booking is false or p_duration_mins not between 1 and 1440 then
+  if v_settings.org_id is null or v_settings.allow_client_booking is false or p_duration_mins not between 1 and 1440
+     or not isfinite(p_from) then
     return;
   end if;
-  -- One day more: a slot may begin on the last day and end on the next.
-  v_free := app.open_time(p_org_id, p_from, v_last + 1);
+  -- A slot may begin on the last day and end a day later, or two, when the day between has 23 hours.
+  v_free := app.open_time(p_org_id, p_from, v_last + 2);
   if isempty(v_free) then
     return;
   end if;

@@ -14,13 +14,17 @@ begin
     -- The existing calendar changes the client and keeps the pack; a pack pays for its own client only.
     new.purchase_id := null;
   end if;
-  if tg_op = 'UPDATE' and new.status <> old.status and new.status in ('no_show', 'cancelled')
-     and new.forfeited = old.forfeited then
-    new.forfeited := new.status = 'no_show' and coalesce(
-      (select s.charge_no_show from public.booking_settings as s where s.org_id = new.org_id), false
-    );
-  elsif new.status not in ('no_show', 'cancelled') then
+  if tg_op = 'UPDATE' and new.purchase_id <> old.purchase_id then
+    -- Two that swap packs lock both in one order, so that neither waits for the other in turn.
+    perform from public.client_purchases as p
+      where p.id in (new.purchase_id, old.purchase_id) order by p.id for no key update;
+  end if;
+  if new.status not in ('no_show', 'cancelled') then
     new.forfeited := false;
+  elsif tg_op = 'INSERT' or (new.status <> old.status and new.forfeited = old.forfeited) then
+    new.forfeited := (tg_op = 'INSERT' and new.forfeited) or (new.status = 'no_show' and coalesce(
+      (select s.charge_no_show from public.booking_settings as s where s.org_id = new.org_id), false
+    ));
   end if;
   if pg_trigger_depth() = 1 then
     -- Only app.settle_booking() knows; a page that writes a whole row back must not undo what it found.

@@ -1,21 +1,10 @@
 create or replace function app.my_slots(
   p_from date, p_to date, p_purchase_id uuid, p_offer_id uuid, p_now timestamptz
 ) returns table (slot_start timestamptz, slot_end timestamptz)
-  language plpgsql stable security definer set search_path = ''
+  language sql stable security definer set search_path = ''
 as $$
-declare
-  v_client public.clients := app.client_of_me();
-  v_purchase public.client_purchases;
-  v_offer public.offers;
-begin
-  select p.* into v_purchase
-    from public.client_purchases as p where p.id = p_purchase_id and p.client_id = v_client.id;
-  select o.* into v_offer from public.offers as o where o.id = p_offer_id and o.org_id = v_client.org_id;
-  return query
   select s.slot_start, s.slot_end
-    from app.free_slots(v_client.org_id, p_from, p_to, app.session_mins(v_client.org_id, v_purchase, v_offer), p_now)
-         as s;
-end;
+    from app.slots_for_client(app.client_of_me(), p_from, p_to, p_purchase_id, p_offer_id, p_now) as s;
 $$;
 comment on function app.my_slots(date, date, uuid, uuid, timestamptz) is
   'What public.my_slots() promises, at the instant p_now.';
@@ -32,6 +21,6 @@ begin atomic
 end;
 comment on function public.my_slots(date, date, uuid, uuid) is
   'The times the signed-in client can book on the org''s dates p_from to p_to (at most 32 days), for a session as long '
-  'as the pack or the offer says. PT403 not_a_client.';
+  'as the pack (without one: that which book_my_session() would choose) or else the offer says. PT403 not_a_client.';
 revoke all on function public.my_slots(date, date, uuid, uuid) from public, anon, authenticated, service_role;
 grant execute on function public.my_slots(date, date, uuid, uuid) to authenticated;

@@ -9,7 +9,7 @@ begin
   if p_start <= p_now then
     return 'slot_in_past';
   end if;
-  if v_local::date > (p_now at time zone p_timezone)::date + coalesce(p_settings.max_advance_days, 30) then
+  if v_local::date - (p_now at time zone p_timezone)::date > coalesce(p_settings.max_advance_days, 30) then
     return 'slot_too_far_ahead';
   end if;
   -- min_notice_hours decides nothing: the existing screens write it and go by these.

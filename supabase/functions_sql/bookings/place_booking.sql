@@ -17,12 +17,13 @@ begin
     perform app.raise_booking_problem(v_problem);
   end if;
   insert into public.bookings (
-    org_id, client_id, start_time, end_time, duration_mins, purchase_id, offer_id, status, booking_source, client_notes
+    org_id, client_id, start_time, end_time, duration_mins, purchase_id, offer_id, status, booking_source, booked_by,
+    client_notes
   )
   values (
     p_client.org_id, p_client.id, p_start, p_start + make_interval(mins => v_mins), v_mins, p_purchase.id, p_offer.id,
     -- Without a pack nothing is paid yet: the coach accepts it, or not.
-    case when p_purchase.id is null then 'pending' else 'confirmed' end, 'client', nullif(btrim(p_notes), '')
+    case when p_purchase.id is null then 'pending' else 'confirmed' end, 'client', auth.uid(), nullif(btrim(p_notes), '')
   )
   returning * into v_booking;
   return v_booking;

@@ -1,18 +1,10 @@
 create or replace function app.portal_slots(
   p_token uuid, p_from date, p_to date, p_purchase_id uuid, p_now timestamptz
 ) returns table (slot_start timestamptz, slot_end timestamptz)
-  language plpgsql stable security definer set search_path = ''
+  language sql stable security definer set search_path = ''
 as $$
-declare
-  v_client public.clients := app.client_of_portal(p_token);
-  v_purchase public.client_purchases;
-begin
-  select p.* into v_purchase
-    from public.client_purchases as p where p.id = p_purchase_id and p.client_id = v_client.id;
-  return query
   select s.slot_start, s.slot_end
-    from app.free_slots(v_client.org_id, p_from, p_to, app.session_mins(v_client.org_id, v_purchase, null), p_now) as s;
-end;
+    from app.slots_for_client(app.client_of_portal(p_token), p_from, p_to, p_purchase_id, null, p_now) as s;
 $$;
 comment on function app.portal_slots(uuid, date, date, uuid, timestamptz) is
   'What public.portal_slots() promises, at the instant p_now.';
@@ -28,6 +20,6 @@ begin atomic
 end;
 comment on function public.portal_slots(uuid, date, date, uuid) is
   'The times the holder of a portal link can book on the org''s dates p_from to p_to (at most 32 days), for a session '
-  'as long as the pack says. PT404 token_not_found.';
+  'as long as the pack says (without one: the pack that portal_book() would choose). PT404 token_not_found.';
 revoke all on function public.portal_slots(uuid, date, date, uuid) from public, anon, authenticated, service_role;
 grant execute on function public.portal_slots(uuid, date, date, uuid) to anon, authenticated, service_role;

@@ -6,12 +6,7 @@ declare
 begin
   return jsonb_build_object(
     'client', jsonb_build_object('full_name', v_client.full_name),
-    'org', (
-      select jsonb_build_object('name', o.name, 'timezone', o.timezone, 'display_name', b.display_name,
-                                'primary_color', b.primary_color, 'logo_url', b.logo_url)
-        from public.orgs as o left join public.branding as b on b.org_id = o.id
-       where o.id = v_client.org_id
-    ),
+    'org', app.org_for_visitor(v_client.org_id),
     'settings', (
       select jsonb_build_object(
                'allow_client_booking', coalesce(s.allow_client_booking, true),

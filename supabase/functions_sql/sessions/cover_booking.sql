@@ -3,6 +3,7 @@ create or replace function app.cover_booking(p_booking_id uuid, p_purchase_id uu
 as $$
 declare
   v_booking public.bookings;
+  v_problem text;
 begin
   select b.* into v_booking
     from public.bookings as b
@@ -19,11 +20,12 @@ begin
     raise exception using errcode = 'PT409', message = 'booking_not_charged',
       hint = 'Only a booking that took place, or was forfeited, takes a session.';
   end if;
-  -- app.settle_booking() takes the session, also when the pack is the same one and can pay by now.
+  -- app.settle_booking() moves the charge from the pack before, or takes what that could not pay …
   update public.bookings as b set purchase_id = p_purchase_id where b.id = p_booking_id;
-  select b.* into v_booking from public.bookings as b where b.id = p_booking_id;
-  if v_booking.uncovered_reason is not null then
-    perform app.raise_booking_problem(v_booking.uncovered_reason);
+  -- … but not again what was given back by hand; and it says only in the row why it could not.
+  v_problem := app.take_session(p_purchase_id, p_booking_id, v_booking.start_time);
+  if v_problem is not null then
+    perform app.raise_booking_problem(v_problem);
   end if;
 end;
 $$;

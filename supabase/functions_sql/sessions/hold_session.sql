@@ -2,21 +2,23 @@ create or replace function app.hold_session() returns trigger
   language plpgsql volatile security definer set search_path = ''
 as $$
 declare
+  v_holds_already boolean := tg_op = 'UPDATE' and old.status in ('pending', 'confirmed')
+                             and new.purchase_id is not distinct from old.purchase_id;
   v_purchase public.client_purchases;
   v_problem text;
 begin
   if new.purchase_id is null or new.status not in ('pending', 'confirmed')
-     or (tg_op = 'UPDATE' and old.status in ('pending', 'confirmed') and new.purchase_id = old.purchase_id
-         and new.client_id = old.client_id and new.start_time = old.start_time) then
+     or (v_holds_already and new.client_id = old.client_id and new.start_time = old.start_time) then
     return null;
   end if;
   -- Those who book on one pack take turns. Not `for update`: the foreign key of a booking being inserted beside this
   -- one shares the row, and two would wait for each other.
   select p.* into v_purchase from public.client_purchases as p where p.id = new.purchase_id for no key update;
   v_problem := app.pack_problem(v_purchase, new.client_id, new.start_time);
-  -- This booking is among those held already.
-  if v_problem is null and not app.has_its_session(new.id)
-     and coalesce(v_purchase.sessions_remaining, 0) < app.sessions_held(new.purchase_id) then
+  -- One that has its session from this pack is used already, or gives back (app.settle_booking, after this) what it
+  -- holds from then on.
+  if v_problem is null and not v_holds_already and app.paid_by(new.id) is distinct from new.purchase_id
+     and coalesce(v_purchase.sessions_remaining, 0) <= app.sessions_held(new.purchase_id, new.id) then
     v_problem := 'no_session_left';
   end if;
   if v_problem is not null then

@@ -5,7 +5,8 @@ declare
   v_purchase public.client_purchases;
 begin
   if p_booking_id is not null then
-    if not exists (select from public.bookings as b where b.id = p_booking_id and app.acts_for_org(b.org_id)) then
+    perform from public.bookings as b where b.id = p_booking_id and app.acts_for_org(b.org_id) for no key update;
+    if not found or app.paid_by(p_booking_id) <> p_purchase_id then
       return -1;
     end if;
     return app.give_back_session(p_booking_id, 'manual');
@@ -29,7 +30,7 @@ begin atomic
   select app.release_session(p_purchase_id, p_booking_id);
 end;
 comment on function public.release_session(uuid, uuid) is
-  'Gives one session back to a pack; with a booking, the one that booking took. Returns the new sessions_used, '
-  'or -1 when there is nothing to give back.';
+  'Gives one session back to a pack; with a booking, the one that booking took from it (with a null pack: from whichever '
+  'it took it). Returns the new sessions_used, or -1 when there is nothing to give back.';
 revoke all on function public.release_session(uuid, uuid) from public, anon, authenticated, service_role;
 grant execute on function public.release_session(uuid, uuid) to authenticated, service_role;

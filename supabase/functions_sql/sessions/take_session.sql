@@ -36,9 +36,7 @@ begin
   end if;
   insert into public.session_ledger (purchase_id, booking_id, entry_type, delta, booking_seq, reason)
   values (p_purchase_id, p_booking_id, case when p_booking_id is null then 'manual' else 'booking' end,
-          1, v_seq + 1,
-          case v_booking.status when 'no_show' then 'no_show' when 'cancelled' then 'late_cancellation'
-                                when 'completed' then 'completed' end);
+          1, v_seq + 1, app.charge_reason(v_booking.status));
   return null;
 end;
 $$;

@@ -3,70 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 import psycopg
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
+    from uuid import UUID
 
     from conftest import Org, World
     from psycopg import AsyncConnection
     from psycopg.rows import DictRow
 
     Connection = AsyncConnection[DictRow]
-
-
-async def until_blocked(watcher: Connection, connection: Connection) -> None:
-    """Return once Postgres itself says that `connection` waits for another."""
-    waits = "select 1 where cardinality(pg_blocking_pids(%s)) > 0"
-    async with asyncio.timeout(10):
-        while not await (await watcher.execute(waits, [connection.info.backend_pid])).fetchone():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-
-
-@asynccontextmanager
-async def connected(world: World, count: int, user_id: UUID | None = None) -> AsyncIterator[list[Connection]]:
-    """`count` connections: of a signed-in user as the API makes them, else of the worker."""
-    async with AsyncExitStack() as stack:
-        connections = [await opened(world, user_id) for _ in range(count)]
-        for connection in connections:
-            # Closed, not committed: a transaction that a test left open was left open on purpose.
-            stack.push_async_callback(connection.close)
-        yield connections
-
-
-async def opened(world: World, user_id: UUID | None) -> Connection:
-    if user_id is None:
-        return await world.connect("coach_os_worker")
-    connection = await world.connect()
-    claims = f'{{"sub": "{user_id}", "role": "authenticated"}}'
-    await connection.execute("select set_config('request.jwt.claims', %s, false)", [claims])
-    await connection.execute("set role authenticated")
-    return connection
-
-
-async def complete(connection: Connection, booking_id: UUID) -> None:
-    """As an open calendar does."""
-    await connection.execute("update public.bookings set status = 'completed' where id = %s", [booking_id])
-
-
-async def complete_past(connection: Connection) -> int:
-    """As the worker does."""
-    row = await (await connection.execute("select app.complete_past_bookings() as completed")).fetchone()
-    assert row is not None
-    return int(row["completed"])
-
-
-async def use(connection: Connection, pack_id: UUID, booking_id: UUID | None = None) -> bool:
-    query = "select public.use_session(%s, %s) as used"
-    row = await (await connection.execute(query, [pack_id, booking_id])).fetchone()
-    assert row is not None
-    return bool(row["used"])
 
 
 async def at_once(*work: Coroutine[object, object, object]) -> list[object]:
@@ -89,8 +41,10 @@ async def test_twenty_who_complete_one_booking_deduct_once(world: World) -> None
     pack_id = world.pack(org)
     booking_id = world.booking(org, timedelta(hours=-3), pack_id)
 
-    async with connected(world, 10, org.owner_id) as tabs, connected(world, 10) as workers:
-        await at_once(*(complete(tab, booking_id) for tab in tabs), *(complete_past(worker) for worker in workers))
+    async with world.connected(10, org.owner_id) as tabs, world.connected(10) as workers:
+        await at_once(
+            *(world.complete(tab, booking_id) for tab in tabs), *(world.complete_past(worker) for worker in workers)
+        )
 
     assert world.value("select status from public.bookings") == "completed"
     assert_deducted(world, pack_id, [booking_id])
@@ -103,11 +57,11 @@ async def test_tabs_that_also_ask_for_the_session_of_their_booking_deduct_once(w
     booking_id = world.booking(org, timedelta(hours=-3), pack_id)
 
     async def tab(connection: Connection) -> bool:
-        await complete(connection, booking_id)
-        return await use(connection, pack_id, booking_id)
+        await world.complete(connection, booking_id)
+        return await world.use(connection, pack_id, booking_id)
 
-    async with connected(world, 15, org.owner_id) as tabs, connected(world, 5) as workers:
-        answers = await at_once(*(tab(each) for each in tabs), *(complete_past(worker) for worker in workers))
+    async with world.connected(15, org.owner_id) as tabs, world.connected(5) as workers:
+        answers = await at_once(*(tab(each) for each in tabs), *(world.complete_past(worker) for worker in workers))
 
     assert answers[:15] == [True] * 15
     assert_deducted(world, pack_id, [booking_id])
@@ -118,24 +72,25 @@ async def test_workers_share_many_bookings_without_missing_or_repeating_one(worl
     pack_id = world.pack(org, 60)
     bookings = [world.booking(org, timedelta(hours=-3 - number), pack_id) for number in range(60)]
 
-    async with connected(world, 5) as workers, connected(world, 5, org.owner_id) as tabs:
+    async with world.connected(5) as workers, world.connected(5, org.owner_id) as tabs:
         await at_once(
-            *(complete_past(w) for w in workers), *(complete(t, b) for t, b in zip(tabs, bookings, strict=False))
+            *(world.complete_past(w) for w in workers),
+            *(world.complete(t, b) for t, b in zip(tabs, bookings, strict=False)),
         )
-        while await complete_past(workers[0]):
+        while await world.complete_past(workers[0]):
             pass
 
     assert_deducted(world, pack_id, bookings)
 
 
-async def test_forty_who_want_one_of_ten_sessions(world: World) -> None:
+async def test_eighty_who_want_one_of_ten_sessions(world: World) -> None:
     org = world.org()
     pack_id = world.pack(org, 10)
 
-    async with connected(world, 40, org.owner_id) as tabs:
-        answers = await at_once(*(use(tab, pack_id) for tab in tabs))
+    async with world.connected(80, org.owner_id) as tabs:
+        answers = await at_once(*(world.use(tab, pack_id) for tab in tabs))
 
-    assert (answers.count(True), answers.count(False)) == (10, 30)
+    assert (answers.count(True), answers.count(False)) == (10, 70)
     found = world.one("select sessions_used, sessions_remaining from public.client_purchases")
     assert found == {"sessions_used": 10, "sessions_remaining": 0}
     after = world.rows("select sessions_used_after as n from public.session_ledger order by 1")
@@ -151,7 +106,7 @@ async def test_completing_and_taking_back_at_once_never_miscounts(world: World) 
     async def set_status(connection: Connection, status: str) -> None:
         await connection.execute("update public.bookings set status = %s where id = %s", [status, booking_id])
 
-    async with connected(world, 20, org.owner_id) as tabs:
+    async with world.connected(20, org.owner_id) as tabs:
         await at_once(*(set_status(tab, ("completed", "confirmed")[number % 2]) for number, tab in enumerate(tabs)))
 
     status = world.value("select status from public.bookings")
@@ -167,8 +122,8 @@ async def test_the_last_session_goes_to_one_of_two_bookings(world: World) -> Non
     # A coach may take from the pack by hand what bookings hold.
     world.db.execute("update public.client_purchases set sessions_total = 1 where id = %s", [pack_id])
 
-    async with connected(world, 2, org.owner_id) as tabs:
-        await at_once(*(complete(tab, booking_id) for tab, booking_id in zip(tabs, bookings, strict=True)))
+    async with world.connected(2, org.owner_id) as tabs:
+        await at_once(*(world.complete(tab, booking_id) for tab, booking_id in zip(tabs, bookings, strict=True)))
 
     # Both sessions took place; the one the pack could not pay for is a completed booking without an entry.
     assert [row["status"] for row in world.rows("select status from public.bookings")] == ["completed"] * 2
@@ -186,11 +141,11 @@ async def one_behind_another(
     world: World, user_id: UUID, work: Callable[[Connection], Coroutine[object, object, object]]
 ) -> AsyncIterator[tuple[object, Connection, asyncio.Task[object]]]:
     """What the first, whose transaction is still open, was told; the first; and the second, which waits for it."""
-    async with connected(world, 2, user_id) as (first, second), await world.connect() as watcher:
+    async with world.connected(2, user_id) as (first, second):
         await first.execute("begin")
         told = await work(first)
         waiting = asyncio.ensure_future(work(second))
-        await until_blocked(watcher, second)
+        await world.until_blocked(second)
         yield told, first, waiting
 
 
@@ -199,7 +154,7 @@ async def test_the_last_session_is_taken_by_who_commits(world: World, end: str) 
     org = world.org()
     pack_id = world.pack(org, 1)
 
-    async with one_behind_another(world, org.owner_id, lambda tab: use(tab, pack_id)) as (told, first, second):
+    async with one_behind_another(world, org.owner_id, lambda tab: world.use(tab, pack_id)) as (told, first, second):
         await first.execute(end)
         answer = await second
 
@@ -215,7 +170,11 @@ async def test_a_booking_completed_behind_another_is_deducted_once(world: World,
     pack_id = world.pack(org)
     booking_id = world.booking(org, timedelta(hours=-3), pack_id)
 
-    async with one_behind_another(world, org.owner_id, lambda tab: complete(tab, booking_id)) as (_, first, second):
+    async with one_behind_another(world, org.owner_id, lambda tab: world.complete(tab, booking_id)) as (
+        _,
+        first,
+        second,
+    ):
         await first.execute(end)
         await second
 
@@ -229,12 +188,12 @@ async def test_a_worker_passes_by_what_a_tab_holds_and_finds_it_the_next_time(wo
     held, free = (world.booking(org, timedelta(hours=-3 - number)) for number in range(2))
     world.db.execute("update public.bookings set purchase_id = %s where id = %s", [pack_id, held])
 
-    async with connected(world, 1, org.owner_id) as (tab,), connected(world, 1) as (worker,):
+    async with world.connected(1, org.owner_id) as (tab,), world.connected(1) as (worker,):
         await tab.execute("begin")
-        await complete(tab, held)
-        assert await complete_past(worker) == 1
+        await world.complete(tab, held)
+        assert await world.complete_past(worker) == 1
         await tab.execute("rollback")
-        assert await complete_past(worker) == 1
+        assert await world.complete_past(worker) == 1
 
     assert {row["id"] for row in world.rows("select id from public.bookings where status = 'completed'")} == {
         held,
@@ -248,21 +207,21 @@ async def test_two_that_wait_for_each_other_end_with_one_deduction_each(world: W
     org = world.org()
     one, two = world.pack(org, 1), world.pack(org, 1)
 
-    async with connected(world, 2, org.owner_id) as (first, second), await world.connect() as watcher:
+    async with world.connected(2, org.owner_id) as (first, second):
         for connection in (first, second):
             await connection.execute("begin")
-        assert await use(first, one)
-        assert await use(second, two)
-        waiting = asyncio.ensure_future(use(first, two))
-        await until_blocked(watcher, first)
-        results = await asyncio.gather(waiting, use(second, one), return_exceptions=True)
+        assert await world.use(first, one)
+        assert await world.use(second, two)
+        waiting = asyncio.ensure_future(world.use(first, two))
+        await world.until_blocked(first)
+        results = await asyncio.gather(waiting, world.use(second, one), return_exceptions=True)
         [loser] = [result for result in results if isinstance(result, BaseException)]
         assert isinstance(loser, psycopg.errors.DeadlockDetected)
         survivor, victim = (first, second) if results[1] is loser else (second, first)
         await survivor.execute("commit")
         await victim.execute("rollback")
         # The survivor has both sessions; nothing of the victim's is left, and nothing is left to take.
-        assert [await use(victim, pack_id) for pack_id in (one, two)] == [False, False]
+        assert [await world.use(victim, pack_id) for pack_id in (one, two)] == [False, False]
 
     used = world.rows("select sessions_used from public.client_purchases")
     assert [row["sessions_used"] for row in used] == [1, 1]
@@ -273,7 +232,7 @@ async def test_a_tab_that_dies_leaves_nothing_behind(world: World) -> None:
     org: Org = world.org()
     pack_id = world.pack(org, 1)
 
-    async with one_behind_another(world, org.owner_id, lambda tab: use(tab, pack_id)) as (_, first, second):
+    async with one_behind_another(world, org.owner_id, lambda tab: world.use(tab, pack_id)) as (_, first, second):
         world.db.execute("select pg_terminate_backend(%s)", [first.info.backend_pid])
         assert await second is True
 
