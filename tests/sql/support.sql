@@ -104,11 +104,13 @@ end;
 $$;
 
 -- One more pack of the org's client: tests.id('pack', p_name).
-create function tests.pack(p_name text, p_org text, p_sessions integer default 10) returns uuid language sql as $$
+create function tests.pack(p_name text, p_org text, p_sessions integer default 10) returns void
+language plpgsql as $$
+begin
   insert into public.client_purchases (id, org_id, client_id, offer_id, amount_paid_cents, sessions_total, payment_status)
   values (tests.id('pack', p_name), tests.id('org', p_org), tests.id('client', p_org), tests.id('offer', p_org), 90000,
-          p_sessions, 'succeeded')
-  returning id;
+          p_sessions, 'succeeded');
+end;
 $$;
 
 -- An hour of the day, so many days from today, in Brisbane.

@@ -67,7 +67,7 @@ select results_eq(
            b.client_notes, b.duration_mins
       from public.bookings as b join public.clients as c on c.id = b.client_id
      where b.org_id = tests.id('org', 'ada')$$,
-  $$values ('Jo Doe', 'jo@example.com', '0491570156', 'online_booking', tests.id('org', 'ada'), 'pending', 'client',
+  $$values ('Jo Doe', 'Jo@Example.com', '+61491570156', 'online_booking', tests.id('org', 'ada'), 'pending', 'client',
             tests.id('offer', 'ada'), null::uuid, 'First time', 45)$$, 'a new client, with a booking for the coach to accept');
 select is_empty($$select 1 from public.sms_messages where org_id = tests.id('org', 'ada')$$, 'nobody is texted yet');
 select is(pg_temp.request(tests.soon(3), 'jo@example.com', p_notes => 'First time') ->> 'status', 'requested', 'asked for again');
@@ -76,7 +76,7 @@ select is((select (count(*), count(distinct client_id))::text from public.bookin
 select pg_temp.request(tests.soon(4), 'JO@EXAMPLE.COM', 'Somebody Else', '0400000000');
 select is((select (count(*), count(distinct client_id))::text from public.bookings where org_id = tests.id('org', 'ada')), '(2,1)',
   'another time is another request of the same client');
-select is((select (full_name, phone)::text from public.clients where email = 'jo@example.com'), '("Jo Doe",0491570156)',
+select is((select (full_name, phone)::text from public.clients where email = 'Jo@Example.com'), '("Jo Doe",+61491570156)',
   'who is not changed by what somebody typed');
 select throws_ok($$select pg_temp.request(tests.soon(3), 'late@example.com')$$, 'PT409', 'slot_taken',
   'a request takes the time until the coach answers');
@@ -103,7 +103,7 @@ select throws_ok(format('select pg_temp.request(tests.soon(5), %s)', r.args), r.
     ($$'x@y'$$, 'PT400', 'email_invalid', 'with a dot'),
     ($$'x y@example.com'$$, 'PT400', 'email_invalid', 'without blanks'),
     ($$repeat('x', 250) || '@y.zz'$$, 'PT400', 'email_invalid', 'of reasonable length'),
-    ($$'x@example.com', p_phone => repeat('1', 33)$$, 'PT400', 'phone_invalid', 'a phone, if any'),
+    ($$'x@example.com', p_phone => repeat('1', 41)$$, 'PT400', 'phone_invalid', 'a phone, if any'),
     ($$'x@example.com', p_notes => repeat('x', 2001)$$, 'PT400', 'notes_too_long', 'notes, not a book'),
     ($$'x@example.com', p_offer => 'eve'$$, 'PT404', 'offer_not_found', 'an offer of this org'),
     ($$'x@example.com', p_offer => 'retired'$$, 'PT404', 'offer_not_found', 'on sale'),
