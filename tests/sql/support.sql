@@ -328,8 +328,9 @@ $$;
 --   all      every row            0        none, as if there were none
 --   own      those about p_client_id, all of them and no other
 --   n/m      so many of them      42501, PTxyz …: none, with this SQLSTATE
--- A row counts as reached when only a key stopped it (23503: something refers to it, 23505: there is one already):
--- keys are looked at after rights. Commands: select, insert (a copy), update (of a column to what it is), delete.
+-- A row counts as reached when only a key stopped it (23503, from Postgres 18 on 23001: something refers to it; 23505:
+-- there is one already): keys are looked at after rights. Commands: select, insert (a copy), update (of a column to what
+-- it is), delete.
 create function tests.reach(p_command text, p_client_id uuid default null)
 returns table (table_name name, outcome text) language plpgsql as $$
 declare
@@ -362,7 +363,7 @@ begin
                                   v_table.table_name, v_column, v_sample.row_id)
         when 'delete' then format('delete from public.%I where ctid = %L', v_table.table_name, v_sample.row_id)
       end);
-      if v_outcome in ('1', '23503', '23505') then
+      if v_outcome in ('1', '23503', '23001', '23505') then
         v_reached := v_reached + 1;
         v_own := v_own + (v_sample.client_id is not distinct from p_client_id)::integer;
       elsif v_outcome <> '0' then

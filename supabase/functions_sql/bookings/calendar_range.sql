@@ -11,6 +11,11 @@ begin
     raise exception using errcode = 'PT400', message = 'week_start_invalid',
       hint = 'p_week_start is 0 (Sunday) to 6 (Saturday).';
   end if;
+  -- The dates that four digits can say; and never a range without an end.
+  if p_anchor is null or p_anchor not between date '0001-01-01' and date '9999-12-31' then
+    raise exception using errcode = 'PT400', message = 'anchor_invalid',
+      hint = 'p_anchor is a date of the range, from the year 1 to 9999.';
+  end if;
   case p_view
     when 'day' then
       v_first := p_anchor;
@@ -24,15 +29,15 @@ begin
     else
       raise exception using errcode = 'PT400', message = 'view_invalid', hint = 'p_view is day, week or month.';
   end case;
-  -- A day begins when its date begins: where midnight is skipped, at the skip; where it repeats, at the first.
-  range_start := app.local_to_instant(v_first::timestamp, p_timezone);
-  range_end := app.local_to_instant(v_after::timestamp, p_timezone);
+  range_start := app.day_start(v_first, p_timezone);
+  range_end := app.day_start(v_after, p_timezone);
   return next;
 end;
 $$;
 comment on function app.calendar_range(text, date, text, integer) is
-  'The instants [range_start, range_end) of the local day, week or month that holds p_anchor, in an IANA zone. '
-  'Errors: PT400 view_invalid, PT400 week_start_invalid; an unknown zone is an error.';
+  'The instants [range_start, range_end) of the local day, week or month that holds p_anchor, in an IANA zone; a '
+  'day starts at its date''s first instant (app.day_start). Errors: PT400 view_invalid, PT400 week_start_invalid, '
+  'PT400 anchor_invalid, PT400 timezone_unknown.';
 revoke all on function app.calendar_range(text, date, text, integer) from public, anon, authenticated, service_role;
 grant execute on function app.calendar_range(text, date, text, integer) to authenticated, service_role;
 

@@ -4,20 +4,24 @@ create or replace function app.next_send_time(p_at timestamptz, p_timezone text,
 as $$
 declare
   v_at timestamptz := p_at;
+  v_local timestamp;
+  v_end timestamptz;
 begin
-  -- Looked for, not computed: quiet hours can end within a gap and come back in a fold (Antarctica/Troll moves by
-  -- two hours). First by the quarter of an hour, then to the minute: nowhere do clocks change between minutes.
   while app.is_quiet_time(v_at, p_timezone, p_start, p_end) loop
-    v_at := date_bin('15 minutes', v_at, timestamptz 'epoch') + interval '15 minutes';
-  end loop;
-  v_at := greatest(p_at, v_at - interval '15 minutes');
-  while app.is_quiet_time(v_at, p_timezone, p_start, p_end) loop
-    v_at := date_bin('1 minute', v_at, timestamptz 'epoch') + interval '1 minute';
+    v_local := v_at at time zone p_timezone;
+    -- When this clock shows the end, if nobody changes it.
+    v_end := v_at + (date_trunc('day', v_local) + make_interval(hours => p_end) - v_local);
+    if v_end < v_at then
+      v_end := v_end + interval '24 hours';
+    end if;
+    -- If somebody does, it may then be past the end, or before it again.
+    v_at := coalesce(app.clock_change(v_at, v_end, p_timezone), v_end);
   end loop;
   return v_at;
 end;
 $$;
 comment on function app.next_send_time(timestamptz, text, integer, integer) is
-  'The first instant, not before p_at, outside quiet hours (see app.is_quiet_time).';
+  'The first instant, not before p_at, outside quiet hours (see app.is_quiet_time), also where clocks change in '
+  'between. Null of null, infinity of infinity. Errors: PT400 timezone_unknown, PT400 quiet_hours_invalid.';
 revoke all on function app.next_send_time(timestamptz, text, integer, integer)
   from public, anon, authenticated, service_role;
