@@ -76,6 +76,12 @@ comment on table app.completion_credits is
   'Good for a minute. No foreign key to the user: null is a service key.';
 create index completion_credits_purchase_id_idx on app.completion_credits (purchase_id, user_id);
 
+-- What is open on a few dates, of an org that has given hours and blocks for years of them; null: every week.
+-- squawk-ignore require-concurrent-index-creation
+create index availability_org_id_specific_date_idx on public.availability (org_id, specific_date);
+-- squawk-ignore require-concurrent-index-creation
+create index blocked_times_org_id_date_idx on public.blocked_times (org_id, date);
+
 -- Finds who a visitor of the public booking page is, by the e-mail they give.
 -- squawk-ignore require-concurrent-index-creation
 create index clients_org_id_email_idx on public.clients (org_id, lower(email));

@@ -9,27 +9,32 @@ as $$
      where o.id = p_org_id
   ),
   hours as (
-    -- Hours given for one date stand in place of the weekday's.
-    select true as opens, d.day + a.start_time as starts, d.day + a.end_time as ends, d
+    select a.specific_date as day, a.day_of_week as dow, a.start_time, a.end_time, a.is_available
+      from public.availability as a
+     where a.org_id = p_org_id and (a.specific_date is null or a.specific_date between p_from and p_to)
+  ),
+  windows as (
+    select true as opens, d, h.start_time, h.end_time
       from days as d
-      join public.availability as a
-        on a.org_id = p_org_id
-       and a.is_available
-       and (a.specific_date = d.day
-            or (a.specific_date is null and a.day_of_week = d.dow
-                and not exists (select from public.availability as s
-                                 where s.org_id = p_org_id and s.specific_date = d.day)))
+      join hours as h
+        on h.is_available
+       -- Hours given for one date stand in place of the weekday's.
+       and (h.day = d.day
+            or (h.day is null and h.dow = d.dow and not exists (select from hours as s where s.day = d.day)))
     union all
-    select false, d.day + b.start_time, d.day + b.end_time, d
+    select false, d, b.start_time, b.end_time
       from days as d
-      join public.blocked_times as b on b.org_id = p_org_id and (b.date = d.day or b.day_of_week = d.dow)
+      join public.blocked_times as b
+        on b.org_id = p_org_id and (b.date is null or b.date between p_from and p_to)
+       and (b.date = d.day or b.day_of_week = d.dow)
   ),
   -- By the clock on the wall: hours that a change of clocks skips are not there, those it repeats are there twice.
   spans as (
-    select h.opens,
-           tstzrange((h.starts - (h.d).utc_offset) at time zone 'UTC', (h.ends - (h.d).utc_offset) at time zone 'UTC')
-             * tstzrange((h.d).starts, (h.d).ends) as span
-      from hours as h
+    select w.opens,
+           tstzrange(((w.d).day + w.start_time - (w.d).utc_offset) at time zone 'UTC',
+                     ((w.d).day + w.end_time - (w.d).utc_offset) at time zone 'UTC')
+             * tstzrange((w.d).starts, (w.d).ends) as span
+      from windows as w
   )
   select coalesce(range_agg(s.span) filter (where s.opens), '{}')
        - coalesce(range_agg(s.span) filter (where not s.opens), '{}')

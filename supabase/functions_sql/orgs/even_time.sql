@@ -1,6 +1,6 @@
 create or replace function app.even_time(p_date date, p_timezone text)
   returns table (starts timestamptz, ends timestamptz, utc_offset interval)
-  language plpgsql stable security definer set search_path = ''
+  language plpgsql stable rows 1 security definer set search_path = ''
 as $$
 declare
   v_from timestamptz := app.local_to_instant(p_date::timestamp, p_timezone);

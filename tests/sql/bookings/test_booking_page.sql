@@ -1,6 +1,6 @@
 -- The public booking page: what a visitor sees and may ask for, and that it tells nobody who is a client.
 begin;
-select plan(56);
+select plan(58);
 
 select tests.open_org('ada');
 select tests.open_org('eve');
@@ -83,6 +83,13 @@ select throws_ok($$select pg_temp.request(tests.soon(3), 'late@example.com')$$, 
 select tests.act_as_admin();
 update public.bookings set status = 'cancelled' where start_time = tests.soon(3);
 select is(pg_temp.request(tests.soon(3), 'late@example.com') ->> 'status', 'requested', 'refused, it is free again');
+update public.bookings set status = 'cancelled' where start_time = tests.soon(3);
+select pg_temp.request(tests.soon(3), 'late@example.com');
+select is((select count(*) from public.bookings where start_time = tests.soon(3) and status = 'pending'), 1::bigint,
+  'asking again after a refusal is a new request');
+select pg_temp.request(tests.soon(6), 'eve.client@example.com');
+select is((select count(*) from public.clients where email = 'eve.client@example.com' and source = 'online_booking'
+             and org_id = tests.id('org', 'ada')), 1::bigint, 'a client of another org is a stranger here');
 select is_empty($$select 1 from public.clients where org_id = tests.id('org', 'eve') and source = 'online_booking'$$,
   'another org knows nothing of it');
 -- The coach accepts it.

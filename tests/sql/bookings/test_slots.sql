@@ -1,6 +1,6 @@
 -- When a client can book: the org's switches, notice, hours, blocks, bookings and buffers, by the clock on its wall.
 begin;
-select plan(86);
+select plan(88);
 
 select tests.open_org('ada');
 -- A business day is Monday 9 to 12 and 13 to 17; it is Monday 1 June 2026, eight in the morning in Brisbane (UTC+10).
@@ -223,6 +223,28 @@ select tests.act_as_anon();
 select throws_ok($$select public.is_slot_available(tests.id('org', 'ada'), tests.soon(3), tests.soon(3, 11))$$, '42501', null,
   'anon may not ask');
 select tests.act_as_admin();
+
+-- A look at one time reads what is around it, however much an org has stored.
+set local session_replication_role = replica;  -- twenty thousand rows, without their triggers
+insert into public.bookings (org_id, client_id, start_time, end_time)
+select tests.id('org', 'lord'), tests.id('client', 'lord'), s, s + interval '20 minutes'
+  from generate_series('2024-01-01 00:00Z'::timestamptz, '2026-06-01 00:00Z', interval '1 hour') as s;
+insert into public.availability (org_id, day_of_week, specific_date, start_time, end_time)
+select tests.id('org', 'lord'), 0, d, '09:00', '17:00' from generate_series('2010-01-01'::date, '2026-06-01', '1 day') as d;
+insert into public.blocked_times (org_id, date, start_time, end_time)
+select tests.id('org', 'lord'), d, '09:00', '17:00' from generate_series('2010-01-01'::date, '2026-06-01', '1 day') as d;
+set local session_replication_role = origin;
+analyze public.bookings, public.availability, public.blocked_times;
+create temp view rows_read as
+  select relname::text, seq_tup_read + coalesce(idx_tup_fetch, 0) as n from pg_stat_xact_user_tables
+   where schemaname = 'public' and relname in ('bookings', 'availability', 'blocked_times');
+create temp table read_before as select * from rows_read;
+select app.slot_problem(tests.id('org', 'lord'), s, s + interval '1 hour', null, '2026-02-01 00:00Z')
+  from generate_series('2026-03-01 00:00Z'::timestamptz, '2026-03-10 00:00Z', interval '1 day') as s;
+select is_empty(
+  $$select a.relname, a.n - b.n from rows_read as a join read_before as b using (relname) where a.n - b.n > 10 * 100$$,
+  'no look at a slot reads more than a hundred rows of any of them');
+select isnt_empty('select 1 from rows_read as a join read_before as b using (relname) where a.n > b.n', 'which are counted');
 
 select * from finish();
 rollback;

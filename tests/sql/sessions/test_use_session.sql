@@ -118,6 +118,7 @@ select tests.pack('second', 'ada');
 select tests.pack('other''s', 'ada');
 update public.client_purchases set client_id = tests.id('client', 'other') where id = tests.id('pack', 'other''s');
 select tests.booking('eve''s', 'eve', '2026-01-05 09:00+10');
+update public.bookings set status = 'completed' where id = tests.id('booking', 'eve''s');
 select tests.booking('to come', 'ada', now() + interval '3 days');
 create temp table before_it as select p.id, p.sessions_used from public.client_purchases as p;
 grant select on before_it to public;
