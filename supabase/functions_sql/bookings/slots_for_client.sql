@@ -9,7 +9,7 @@ declare
   v_mins integer;
 begin
   -- As long as the session that app.book_for_client() would book on the first of these days.
-  select greatest(p_now, app.local_to_instant(p_from::timestamp, o.timezone)) into v_first
+  select greatest(p_now, app.day_start(p_from, o.timezone)) into v_first
     from public.orgs as o where o.id = p_client.org_id and isfinite(p_from);
   select o.* into v_offer
     from public.offers as o where o.id = p_offer_id and o.org_id = p_client.org_id and o.is_active;

@@ -3,21 +3,21 @@ create or replace function app.even_time(p_date date, p_timezone text)
   language plpgsql stable rows 1 security definer set search_path = ''
 as $$
 declare
-  v_from timestamptz := app.local_to_instant(p_date::timestamp, p_timezone);
-  v_to timestamptz := app.local_to_instant((p_date + 1)::timestamp, p_timezone);
-  v_before interval := v_from at time zone p_timezone - v_from at time zone 'UTC';
+  v_from timestamptz := app.day_start(p_date, p_timezone);
+  v_to timestamptz := app.day_start(p_date + 1, p_timezone);
   v_last timestamptz := v_to - interval '1 microsecond';
-  v_after interval := v_last at time zone p_timezone - v_last at time zone 'UTC';
-  v_change timestamptz := v_to;
+  v_change timestamptz := case when v_from < v_to then app.clock_change(v_from, v_last, p_timezone) end;
 begin
-  if v_before <> v_after and v_from < v_to then
-    -- Clocks are changed on a quarter of an hour.
-    select min(q.at) into v_change
-      from generate_series(v_from, v_to, interval '15 minutes') as q (at)
-     where q.at at time zone p_timezone - q.at at time zone 'UTC' <> v_before;
-    return query select v_change, v_to, v_after;
+  starts := v_from;
+  ends := coalesce(v_change, v_to);
+  utc_offset := v_from at time zone p_timezone - v_from at time zone 'UTC';
+  return next;
+  if v_change is not null then
+    starts := v_change;
+    ends := v_to;
+    utc_offset := v_last at time zone p_timezone - v_last at time zone 'UTC';
+    return next;
   end if;
-  return query select v_from, v_change, v_before;
 end;
 $$;
 comment on function app.even_time(date, text) is

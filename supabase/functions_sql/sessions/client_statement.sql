@@ -7,8 +7,8 @@ create or replace function app.client_statement(p_client_id uuid, p_from date, p
 as $$
   with client as (
     select c.id,
-           case when isfinite(p_from) then app.local_to_instant(p_from::timestamp, o.timezone) end as since,
-           case when isfinite(p_to) then app.local_to_instant((p_to + 1)::timestamp, o.timezone)
+           case when isfinite(p_from) then app.day_start(p_from, o.timezone) end as since,
+           case when isfinite(p_to) then app.day_start(p_to + 1, o.timezone)
                 else 'infinity' end as until
       from public.clients as c
       join public.orgs as o on o.id = c.org_id
