@@ -72,6 +72,11 @@ format:
 @functions:
     "{{ python }}" -m devstack.functions
 
+# Write web/lib/database.ts anew, from a database that the migrations build
+[no-exit-message]
+@types: install
+    "{{ python }}" -m devstack.database_types
+
 # Resolve pyproject.toml into requirements.lock again
 lock:
     uv pip compile --universal --generate-hashes --no-header --quiet --group dev pyproject.toml --output-file requirements.lock
