@@ -59,8 +59,8 @@ test-postgres-18 *args: install
 
 # Format check, linters and type checkers
 lint: install
-    ruff format --check sidecar devstack tests/py
-    ruff check sidecar devstack tests/py
+    ruff format --check sidecar devstack bench tests/py
+    ruff check sidecar devstack bench tests/py
     mypy
     squawk supabase/migrations/*.sql
     npm run --silent lint --workspace web
@@ -68,13 +68,23 @@ lint: install
 
 # Format the Python code
 format:
-    ruff format sidecar devstack tests/py
-    ruff check --fix sidecar devstack tests/py
+    ruff format sidecar devstack bench tests/py
+    ruff check --fix sidecar devstack bench tests/py
 
 # Turn changed files of supabase/functions_sql into the next migration
 [no-exit-message]
 @functions:
     "{{ python }}" -m devstack.functions
+
+# Write web/lib/database.ts anew, from a database that the migrations build
+[no-exit-message]
+@types: install
+    "{{ python }}" -m devstack.database_types
+
+# Measure what things cost, on a database of its own; names of benches, --help
+[no-exit-message]
+@bench *args: install
+    "{{ python }}" -m bench "$@"
 
 # Resolve pyproject.toml into requirements.lock again
 lock:

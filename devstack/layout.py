@@ -63,6 +63,13 @@ def require_free(name: str, port: int) -> None:
             ) from None
 
 
+def free_port() -> int:
+    """A port on 127.0.0.1 that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 def data_dir() -> Path:
     """Folder of the local stack's state; `COACH_OS_DATA` names another one."""
     return Path(os.environ.get("COACH_OS_DATA", ROOT / ".data")).resolve()

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,11 +14,11 @@ from typing import TYPE_CHECKING
 import psycopg
 from psycopg import sql
 
-from devstack.layout import ROOT
+from devstack.layout import ROOT, free_port
 from devstack.problems import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 PLATFORM_SQL = ROOT / "supabase" / "local" / "platform.sql"
 ADMIN = "supabase_admin"
@@ -195,6 +196,18 @@ class Cluster:
             check=False,
             cwd=self.folder.parent,
         )
+
+
+@contextmanager
+def throw_away(*, durable: bool = False) -> Iterator[Cluster]:
+    """A server of the caller's own that leaves nothing behind."""
+    with tempfile.TemporaryDirectory(prefix="coach-os-") as folder:
+        cluster = Cluster(Path(folder) / "postgres", free_port(), "throw-away", durable=durable)
+        try:
+            cluster.start()
+            yield cluster
+        finally:
+            cluster.stop()
 
 
 def supabase_cli(*args: str, password: str = "") -> subprocess.CompletedProcess[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import tarfile
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -12,7 +11,7 @@ import psycopg
 import pytest
 from pytest_pgtap.pgtap import Runner
 
-from devstack.layout import ROOT
+from devstack.layout import ROOT, free_port
 from devstack.postgres import ADMIN, Cluster
 from sidecar import jobs
 from sidecar.settings import Secret
@@ -31,16 +30,10 @@ _collect = Runner._collectrows
 Runner._collectrows = staticmethod(lambda cursor: [row for row in _collect(cursor) if isinstance(row, str)])
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A Postgres server of this test run's own."""
-    server = Cluster(tmp_path_factory.mktemp("cluster") / "postgres", _free_port(), "test-password", durable=False)
+    server = Cluster(tmp_path_factory.mktemp("cluster") / "postgres", free_port(), "test-password", durable=False)
     server.start()
     yield server
     server.stop()

@@ -1,15 +1,17 @@
 import { useCallback, useEffect, useState } from 'react'
-import type { Database } from './database'
 import { startPolling } from './poll'
 import { ApiError, loadingProblem, type Problem } from './sentences'
 import type { Supabase } from './supabase'
 import { now, parseTimestamp, type CalendarView, type Day, type Instant, type TimeRange } from './time'
 
+/** Text with a check in the database, so the generated types say `string`. */
+type BookingStatus = 'pending' | 'confirmed' | 'cancelled' | 'completed' | 'no_show'
+
 export interface CalendarBooking {
   id: string
   start: Instant
   end: Instant
-  status: Exclude<Database['public']['Enums']['booking_status'], 'cancelled'>
+  status: Exclude<BookingStatus, 'cancelled'>
   sessionType: string
   /** Null when row security hides the client. */
   clientName: string | null

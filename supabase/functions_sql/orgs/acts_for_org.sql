@@ -1,10 +1,12 @@
 create or replace function app.acts_for_org(p_org_id uuid) returns boolean
-  language sql stable security definer set search_path = ''
+  language plpgsql stable security definer set search_path = ''
 as $$
+begin
   -- A definer function keeps the caller's `role` setting: an API request shows its role there, a connection of the
   -- worker or the sidecar shows none.
-  select current_setting('role') in ('none', 'service_role', 'postgres', 'coach_os_worker', 'coach_os_sidecar')
+  return current_setting('role') in ('none', 'service_role', 'postgres', 'coach_os_worker', 'coach_os_sidecar')
       or p_org_id = any (array(select app.my_staff_org_ids()));
+end;
 $$;
 comment on function app.acts_for_org(uuid) is
   'True when the caller may change rows of this org: the system, or a signed-in owner or staff member of it.';

@@ -1,9 +1,11 @@
 create or replace function app.is_platform_admin() returns boolean
-  language sql stable security definer set search_path = ''
+  language plpgsql stable security definer set search_path = ''
 as $$
-  select exists (
+begin
+  return exists (
     select from public.platform_admins as a where a.user_id = (select auth.uid()) and a.role = 'admin'
   );
+end;
 $$;
 comment on function app.is_platform_admin() is 'True when the signed-in user is an admin of the platform itself.';
 revoke all on function app.is_platform_admin() from public, anon, authenticated, service_role;

@@ -1,7 +1,10 @@
 create or replace function app.my_owned_org_ids() returns setof uuid
-  language sql stable security definer set search_path = ''
+  language plpgsql stable security definer set search_path = ''
 as $$
-  select m.org_id from public.org_members as m where m.user_id = (select auth.uid()) and m.role = 'owner';
+begin
+  return query
+    select m.org_id from public.org_members as m where m.user_id = (select auth.uid()) and m.role = 'owner';
+end;
 $$;
 comment on function app.my_owned_org_ids() is 'Orgs the signed-in user owns: whose members and bank details they manage.';
 revoke all on function app.my_owned_org_ids() from public, anon, authenticated, service_role;

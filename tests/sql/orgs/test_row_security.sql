@@ -1,7 +1,7 @@
 -- Who may do what. Everything is read from the catalogue, so a new table, policy, grant or
 -- function is covered, or fails here, from its first day.
 begin;
-select plan(89);
+select plan(90);
 
 select tests.full_org('ada');
 select tests.full_org('eve');
@@ -235,6 +235,13 @@ select is_empty(
                           'ANY \(ARRAY\( SELECT app\.my_\w+_ids\(\) AS \w+\)\)|'
                           '\( SELECT (auth\.uid|app\.is_platform_admin)\(\) AS \w+\)', '', 'g') ~ '(app|auth)\.|SELECT'$$,
   'membership is looked up once per query, not per row');
+select is_empty(
+  $$select p.proname from pg_policies as y
+      cross join lateral regexp_matches(coalesce(y.qual, '') || coalesce(y.with_check, ''), 'app\.(\w+)\(', 'g') as m
+      join pg_proc as p on p.pronamespace = 'app'::regnamespace and p.proname = m[1]
+      join pg_language as l on l.oid = p.prolang
+     where y.schemaname = 'public' and l.lanname <> 'plpgsql'$$,
+  'by a function that is planned once per session, as plpgsql is: one in SQL costs more than a week of bookings');
 select is_empty(
   $$select tablename, policyname from pg_policies
      where schemaname = 'public' and policyname !~ format('^%s_%s_[a-z]+$', tablename, lower(cmd))$$,
