@@ -114,3 +114,14 @@ alter function auth.uid() owner to supabase_auth_admin;
 alter function auth.role() owner to supabase_auth_admin;
 alter function auth.email() owner to supabase_auth_admin;
 alter function auth.jwt() owner to supabase_auth_admin;
+
+-- What Supabase Realtime listens to; empty on a new project. This server has no logical decoding, which it says.
+do $$
+begin
+  if not exists (select from pg_catalog.pg_publication as p where p.pubname = 'supabase_realtime') then
+    set local client_min_messages = 'error';
+    create publication supabase_realtime;
+    alter publication supabase_realtime owner to postgres;
+  end if;
+end;
+$$;
