@@ -9,7 +9,6 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from pytest_pgtap.pgtap import Runner
 
 from devstack.layout import ROOT, free_port
 from devstack.postgres import ADMIN, Cluster
@@ -22,12 +21,6 @@ if TYPE_CHECKING:
 TEMPLATE = "template_coach_os"
 PGTAP = ROOT / "node_modules" / "@electric-sql" / "pglite" / "dist" / "pgtap.tar.gz"
 SUPPORT_SQL = ROOT / "tests" / "sql" / "support.sql"
-
-
-_collect = Runner._collectrows
-# TAP is text. What a helper function called for its effect returns is not, and is no line of it; a test that got lost
-# is told by the plan.
-Runner._collectrows = staticmethod(lambda cursor: [row for row in _collect(cursor) if isinstance(row, str)])
 
 
 @pytest.fixture(scope="session")

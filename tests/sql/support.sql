@@ -63,7 +63,8 @@ begin
   values (md5('client ' || p_name)::uuid, v_org_id, 'Client Of ' || p_name, '+61491570156');
   insert into public.offers (id, org_id, name, offer_type, price_cents, sessions_included)
   values (md5('offer ' || p_name)::uuid, v_org_id, 'Ten', 'session_pack', 90000, 10);
-  insert into public.client_purchases (id, org_id, client_id, offer_id, amount_paid_cents, sessions_total, payment_status)
+  insert into public.client_purchases (id, org_id, client_id, offer_id, amount_paid_cents, sessions_total,
+    payment_status)
   values (md5('pack ' || p_name)::uuid, v_org_id, md5('client ' || p_name)::uuid, md5('offer ' || p_name)::uuid,
           90000, 10, 'succeeded');
 end;
@@ -104,10 +105,11 @@ end;
 $$;
 
 -- One more pack of the org's client: tests.id('pack', p_name).
-create function tests.pack(p_name text, p_org text, p_sessions integer default 10) returns void
-language plpgsql as $$
+create function tests.pack(p_name text, p_org text, p_sessions integer default 10) returns void language plpgsql as $$
 begin
-  insert into public.client_purchases (id, org_id, client_id, offer_id, amount_paid_cents, sessions_total, payment_status)
+  insert into public.client_purchases (
+    id, org_id, client_id, offer_id, amount_paid_cents, sessions_total, payment_status
+  )
   values (tests.id('pack', p_name), tests.id('org', p_org), tests.id('client', p_org), tests.id('offer', p_org), 90000,
           p_sessions, 'succeeded');
 end;

@@ -21,4 +21,5 @@ $$;
 comment on function app.busy_time(uuid, timestamptz, timestamptz, uuid) is
   'When an org is taken within [p_from, p_to): its bookings but for those cancelled or not shown up to, each with the '
   'org''s buffer before and after.';
-revoke all on function app.busy_time(uuid, timestamptz, timestamptz, uuid) from public, anon, authenticated, service_role;
+revoke all on function app.busy_time(uuid, timestamptz, timestamptz, uuid)
+  from public, anon, authenticated, service_role;

@@ -14,7 +14,7 @@ as $$
    limit 1;
 $$;
 comment on function app.pack_to_book(public.clients, uuid, timestamptz, timestamptz) is
-  'The pack on which a client books a session at p_start: the one asked for, if it is theirs, else the one that expires '
-  'first of those bookable at the instant p_now. Null: none.';
+  'The pack on which a client books a session at p_start: the one asked for, if it is theirs, else, of those bookable '
+  'at the instant p_now, the one that expires first. Null: none.';
 revoke all on function app.pack_to_book(public.clients, uuid, timestamptz, timestamptz)
   from public, anon, authenticated, service_role;

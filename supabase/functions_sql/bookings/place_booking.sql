@@ -10,7 +10,8 @@ declare
   v_problem text;
 begin
   if length(p_notes) > 2000 then
-    raise exception using errcode = 'PT400', message = 'notes_too_long', hint = 'Keep the notes within 2000 characters.';
+    raise exception using errcode = 'PT400', message = 'notes_too_long',
+      hint = 'Keep the notes within 2000 characters.';
   end if;
   v_problem := app.slot_problem(p_client.org_id, p_start, p_start + make_interval(mins => v_mins), null, p_now);
   if v_problem is not null then
@@ -23,7 +24,8 @@ begin
   values (
     p_client.org_id, p_client.id, p_start, p_start + make_interval(mins => v_mins), v_mins, p_purchase.id, p_offer.id,
     -- Without a pack nothing is paid yet: the coach accepts it, or not.
-    case when p_purchase.id is null then 'pending' else 'confirmed' end, 'client', auth.uid(), nullif(btrim(p_notes), '')
+    case when p_purchase.id is null then 'pending' else 'confirmed' end, 'client', auth.uid(),
+    nullif(btrim(p_notes), '')
   )
   returning * into v_booking;
   return v_booking;

@@ -19,7 +19,7 @@ begin
 end;
 $$;
 comment on function app.slots_for_client(public.clients, date, date, uuid, uuid, timestamptz) is
-  'The times this client can book at the instant p_now, on the org''s dates p_from to p_to, for a session as long as the '
-  'pack it would be on says, else the offer.';
+  'The times this client can book at the instant p_now, on the org''s dates p_from to p_to, for a session as long as '
+  'the pack it would be on says, else the offer.';
 revoke all on function app.slots_for_client(public.clients, date, date, uuid, uuid, timestamptz)
   from public, anon, authenticated, service_role;

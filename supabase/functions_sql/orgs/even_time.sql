@@ -21,6 +21,6 @@ begin
 end;
 $$;
 comment on function app.even_time(date, text) is
-  'The stretches [starts, ends) of a local date in which clocks run evenly, and what they are ahead of UTC: one, or two '
-  'on a day on which clocks are changed. Of a date that the zone skipped: an empty one.';
+  'The stretches [starts, ends) of a local date in which clocks run evenly, and what they are ahead of UTC: one, or '
+  'two on a day on which clocks are changed. Of a date that the zone skipped: an empty one.';
 revoke all on function app.even_time(date, text) from public, anon, authenticated, service_role;

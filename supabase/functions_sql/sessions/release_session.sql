@@ -30,7 +30,7 @@ begin atomic
   select app.release_session(p_purchase_id, p_booking_id);
 end;
 comment on function public.release_session(uuid, uuid) is
-  'Gives one session back to a pack; with a booking, the one that booking took from it (with a null pack: from whichever '
-  'it took it). Returns the new sessions_used, or -1 when there is nothing to give back.';
+  'Gives one session back to a pack; with a booking, the one that booking took from it (with a null pack: from '
+  'whichever it took it). Returns the new sessions_used, or -1 when there is nothing to give back.';
 revoke all on function public.release_session(uuid, uuid) from public, anon, authenticated, service_role;
 grant execute on function public.release_session(uuid, uuid) to authenticated, service_role;

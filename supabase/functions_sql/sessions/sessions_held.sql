@@ -10,6 +10,6 @@ as $$
      and app.paid_by(b.id) is null;
 $$;
 comment on function app.sessions_held(uuid, uuid) is
-  'How many sessions of a pack are booked and not used yet: its pending and confirmed bookings, past or future, but for '
-  'one if named.';
+  'How many sessions of a pack are booked and not used yet: its pending and confirmed bookings, past or future, but '
+  'for one if named.';
 revoke all on function app.sessions_held(uuid, uuid) from public, anon, authenticated, service_role;

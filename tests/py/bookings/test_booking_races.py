@@ -434,7 +434,7 @@ async def test_two_bookings_that_swap_packs_do_not_deadlock(studio: Studio, worl
         # While others have a pack each, both of the two get as far as the first pack they want.
         for other, pack_id in zip(others, packs, strict=True):
             await other.execute("begin")
-            await other.execute("update public.client_purchases set payment_method = 'card' where id = %s", [pack_id])
+            await other.execute("select from public.client_purchases where id = %s for update", [pack_id])
         cover = "select public.cover_booking(%s, %s)"
         swaps = [
             asyncio.ensure_future(tab.execute(cover, [booking_id, pack_id]))

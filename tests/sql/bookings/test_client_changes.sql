@@ -4,7 +4,8 @@ select plan(54);
 
 select tests.open_org('ada');
 select tests.open_org('eve');
-insert into public.clients (id, org_id, full_name) values (tests.id('client', 'other'), tests.id('org', 'ada'), 'Other');
+insert into public.clients (id, org_id, full_name) values (tests.id('client', 'other'), tests.id('org', 'ada'),
+  'Other');
 insert into public.org_members (org_id, user_id, role)
 values (tests.id('org', 'ada'), tests.person('ada staff'), 'staff');
 create procedure pg_temp.settings(p_change text) language plpgsql as $$
@@ -44,7 +45,8 @@ $$;
 
 -- Booking: the same slot never twice by clients, as often as coaches like.
 select lives_ok($$select pg_temp.book('first', 'portal', tests.soon(3))$$, 'a client takes a free time');
-select throws_ok($$select pg_temp.book('second', 'portal', tests.soon(3))$$, 'PT409', 'slot_taken', 'nobody else takes it');
+select throws_ok($$select pg_temp.book('second', 'portal', tests.soon(3))$$, 'PT409', 'slot_taken',
+  'nobody else takes it');
 select throws_ok($$select pg_temp.book('second', 'portal', tests.soon(3) + interval '59 minutes')$$,
   'PT409', 'slot_taken', 'nor a minute of it');
 select throws_ok($$select pg_temp.book('second', 'portal', tests.soon(3), p_client => 'other')$$,
@@ -97,12 +99,15 @@ $$;
 select is(pg_temp.try_rule(why, 'portal'), state || ' ' || code, format('%s: not by a client', why)) from rules;
 select is(pg_temp.try_rule(why, 'ada'), 'TT000 booked', format('%s: by a coach', why)) from rules;
 select tests.act_as_admin();
-select throws_ok($$select pg_temp.book('long', 'ada', tests.soon(9), 1441)$$, '23514', null, 'a booking lasts a day at most');
+select throws_ok($$select pg_temp.book('long', 'ada', tests.soon(9), 1441)$$, '23514', null,
+  'a booking lasts a day at most');
 select tests.act_as_admin();
 
 -- Cancelling: notice, switch, and nothing that has begun.
-select pg_temp.book('far', 'portal', tests.soon(20)), pg_temp.book('near', 'ada', now() + interval '23 hours 59 minutes'),
-       pg_temp.book('edge', 'ada', now() + interval '24 hours'), pg_temp.book('running', 'ada', now() - interval '10 minutes'),
+select pg_temp.book('far', 'portal', tests.soon(20)), pg_temp.book('near', 'ada',
+  now() + interval '23 hours 59 minutes'),
+       pg_temp.book('edge', 'ada', now() + interval '24 hours'), pg_temp.book('running', 'ada',
+         now() - interval '10 minutes'),
        pg_temp.book('past', 'ada', now() - interval '3 days');
 select throws_ok(format('select pg_temp.change(%L, %L, %L)', n, 'portal', 'status = ''cancelled'''), 'PT409', code, n)
   from (values ('near', 'cancel_too_late'), ('running', 'booking_is_over'), ('past', 'booking_is_over')) as c (n, code);
@@ -117,7 +122,8 @@ select throws_ok($$select pg_temp.change('near', 'portal', 'status = ''cancelled
   'what is not set: 24 hours');
 select lives_ok($$select pg_temp.change('far', 'portal', 'status = ''cancelled''')$$, 'and allowed');
 call pg_temp.settings('cancel_notice_hours = 0, allow_client_cancel = false');
-select lives_ok(format('select pg_temp.change(%L, %L, %L)', n, 'ada', 'status = ''cancelled'''), format('a coach: %s', n))
+select lives_ok(format('select pg_temp.change(%L, %L, %L)', n, 'ada', 'status = ''cancelled'''), format('a coach: %s',
+  n))
   from unnest(array['near', 'running', 'past']) as n;
 call pg_temp.settings('allow_client_cancel = true');
 select pg_temp.change('near', 'ada', 'status = ''confirmed''');
@@ -127,7 +133,8 @@ select lives_ok($$select pg_temp.change('near', 'portal', 'status = ''cancelled'
 call pg_temp.settings('cancel_notice_hours = 24');
 select pg_temp.book('mover', 'portal', tests.soon(10)), pg_temp.book('in the way', 'ada', tests.soon(11)),
        pg_temp.book('soon', 'ada', now() + interval '5 hours');
-select lives_ok(format('select pg_temp.change(''mover'', ''portal'', %L)', pg_temp.moved(tests.soon(10, 10) + interval '15 minutes')),
+select lives_ok(format('select pg_temp.change(''mover'', ''portal'', %L)', pg_temp.moved(tests.soon(10,
+  10) + interval '15 minutes')),
   'over its own time');
 select throws_ok(format('select pg_temp.change(''mover'', ''portal'', %L)', pg_temp.moved(tests.soon(11))),
   'PT409', 'slot_taken', 'not where somebody is');
@@ -155,10 +162,12 @@ select pg_temp.change('mover', 'ada', 'status = ''cancelled''');
 select throws_ok($$select pg_temp.change('mover', 'portal', 'status = ''confirmed''')$$, 'PT409', 'slot_taken',
   'a cancelled booking comes back only to a free time');
 select tests.act_as_admin();
-select lives_ok($$select pg_temp.change('mover', 'ada', 'status = ''confirmed''')$$, 'a coach puts it back all the same');
+select lives_ok($$select pg_temp.change('mover', 'ada', 'status = ''confirmed''')$$,
+  'a coach puts it back all the same');
 
 -- What is not about time goes through: confirmations, texts, notes, completion by the service key.
-select lives_ok($$select pg_temp.change('in the way', 'portal', 'client_confirmed = true, confirmation_sent_at = now()')$$,
+select lives_ok($$select pg_temp.change('in the way', 'portal',
+  'client_confirmed = true, confirmation_sent_at = now()')$$,
   'a client''s confirmation');
 select lives_ok($$select pg_temp.change('soon', 'portal', 'status = ''completed''')$$, 'completion');
 select is((select status from public.bookings where id = tests.id('booking', 'soon')), 'completed', 'by whoever may');
@@ -170,11 +179,13 @@ select throws_ok($$insert into public.bookings (org_id, client_id, start_time, e
   values (tests.id('org', 'ada'), tests.id('client', 'ada'), tests.soon(15), tests.soon(15, 11))$$, '42501', null,
   'a client inserts none into the table');
 select tests.act_as_admin();
-select is((select status from public.bookings where id = tests.id('booking', 'mover')), 'confirmed', 'and changes none there');
+select is((select status from public.bookings where id = tests.id('booking', 'mover')), 'confirmed',
+  'and changes none there');
 select tests.act_as('eve');
 update public.bookings set status = 'cancelled' where org_id = tests.id('org', 'ada');
 select tests.act_as_admin();
-select is((select status from public.bookings where id = tests.id('booking', 'mover')), 'confirmed', 'nor does another coach');
+select is((select status from public.bookings where id = tests.id('booking', 'mover')), 'confirmed',
+  'nor does another coach');
 
 select is_empty('select * from app.session_discrepancies()', 'every counter is the sum of its ledger');
 

@@ -10,7 +10,8 @@ insert into public.offers (id, org_id, name, offer_type, price_cents, session_du
 values (tests.id('offer', 'short'), tests.id('org', 'ada'), 'Short', 'single_session', 5000, 30, true),
        (tests.id('offer', 'retired'), tests.id('org', 'ada'), 'Retired', 'single_session', 5000, 30, false);
 create function pg_temp.book(
-  p_start timestamptz, p_pack text default null, p_offer text default null, p_by text default 'ada client', p_notes text default null
+  p_start timestamptz, p_pack text default null, p_offer text default null, p_by text default 'ada client',
+    p_notes text default null
 ) returns jsonb language plpgsql as $$
 declare
   v_booking jsonb;
@@ -45,13 +46,15 @@ end;
 $$;
 
 select is(pg_temp.book(tests.soon(3), p_notes => ' Sore knee ') - 'id',
-  jsonb_build_object('start_time', tests.soon(3), 'end_time', tests.soon(3, 11), 'duration_mins', 60, 'status', 'confirmed',
+  jsonb_build_object('start_time', tests.soon(3), 'end_time', tests.soon(3, 11), 'duration_mins', 60, 'status',
+    'confirmed',
     'session_type', 'pt_session', 'location_type', 'in_person', 'location_details', null, 'client_confirmed', false,
     'forfeited', false, 'purchase_id', tests.id('pack', 'ada')), 'on a pack: confirmed');
 select is(
   (select (b.client_id, b.booking_source, b.booked_by, b.client_notes)::text from public.bookings as b),
   (tests.id('client', 'ada'), 'client', tests.person('ada client'), 'Sore knee')::text, 'by whom, and what they wrote');
-select is(pg_temp.book(tests.soon(3)), app.booking_for_client((select b from public.bookings as b)), 'asked for again: the same');
+select is(pg_temp.book(tests.soon(3)), app.booking_for_client((select b from public.bookings as b)),
+  'asked for again: the same');
 select throws_ok($$select pg_temp.book(tests.soon(4), p_by => 'other client')$$, 'PT409', 'no_session_left',
   'neither pack nor offer: nothing to book on');
 select tests.act_as_admin();
@@ -60,11 +63,13 @@ select is(
   jsonb_build_object('end_time', tests.soon(4) + interval '30 minutes', 'duration_mins', 30, 'status', 'pending',
     'session_type', 'pt_session', 'location_type', 'in_person', 'location_details', null, 'client_confirmed', false,
     'forfeited', false, 'purchase_id', null), 'an offer: a request');
-select is((select count(*) from public.sms_messages where related_entity_id in (select id from public.bookings where status = 'pending')),
+select is((select count(*) from public.sms_messages where related_entity_id in (select id from public.bookings
+  where status = 'pending')),
   0::bigint, 'which texts nobody');
 select throws_ok($$select pg_temp.book(tests.soon(4))$$, 'PT409', 'slot_taken', 'but takes its time');
 select tests.act_as_admin();
-select throws_ok(format('select pg_temp.book(tests.soon(5), %s, p_by => ''other client'')', r.args), r.state, r.code, r.why)
+select throws_ok(format('select pg_temp.book(tests.soon(5), %s, p_by => ''other client'')', r.args), r.state, r.code,
+  r.why)
   from (values
     ($$p_offer => 'retired'$$, 'PT404', 'offer_not_found', 'an offer that is not on sale'),
     ($$p_offer => 'eve'$$, 'PT404', 'offer_not_found', 'another org''s'),
@@ -79,25 +84,32 @@ select is(pg_temp.lengths(null, null, 'ada client'), array[interval '60 minutes'
 select is(pg_temp.lengths(null, 'short', 'ada client'), array[interval '60 minutes'], 'a pack comes before an offer');
 select is(pg_temp.book(tests.soon(8), p_offer => 'short') ->> 'duration_mins', '60', 'when booked, too');
 select is(pg_temp.lengths(null, 'short', 'other client'), array[interval '30 minutes'], 'without a pack: the offer');
-select is(pg_temp.lengths(null, null, 'other client'), array[interval '60 minutes'], 'without either: the org''s slots');
+select is(pg_temp.lengths(null, null, 'other client'), array[interval '60 minutes'],
+  'without either: the org''s slots');
 select is(pg_temp.lengths('ada', 'short', 'other client'), array[interval '30 minutes'], 'another''s pack is none');
 
 -- Cancelling.
-create temp table theirs as select id from public.bookings where client_id = tests.id('client', 'ada') and start_time = tests.soon(8);
-select throws_ok($$select pg_temp.cancel((select id from theirs), 'other client')$$, 'PT404', 'booking_not_found', 'not another''s');
-select throws_ok($$select pg_temp.cancel((select id from theirs), 'eve client')$$, 'PT404', 'booking_not_found', 'nor another org''s');
+create temp table theirs as select id from public.bookings where client_id = tests.id('client', 'ada')
+  and start_time = tests.soon(8);
+select throws_ok($$select pg_temp.cancel((select id from theirs), 'other client')$$, 'PT404', 'booking_not_found',
+  'not another''s');
+select throws_ok($$select pg_temp.cancel((select id from theirs), 'eve client')$$, 'PT404', 'booking_not_found',
+  'nor another org''s');
 select tests.act_as_admin();
 select is(pg_temp.cancel((select id from theirs)) ->> 'status', 'cancelled', 'their own');
-select is((select (cancelled_by, cancelled_at = now(), forfeited)::text from public.bookings where id = (select id from theirs)),
+select is((select (cancelled_by, cancelled_at = now(), forfeited)::text from public.bookings where id = (select id
+  from theirs)),
   (tests.person('ada client'), true, false)::text, 'by whom and when');
 select is(pg_temp.cancel((select id from theirs)) ->> 'status', 'cancelled', 'asked for again');
-select is(pg_temp.cancel((select id from public.bookings where status = 'pending'), 'other client') ->> 'status', 'cancelled',
+select is(pg_temp.cancel((select id from public.bookings where status = 'pending'), 'other client') ->> 'status',
+  'cancelled',
   'a request can be taken back');
 select is(pg_temp.book(tests.soon(8)) ->> 'status', 'confirmed', 'and the time booked anew');
 select is(app.sessions_held(tests.id('pack', 'ada')), 2, 'the pack holds what stands');
 
 -- Who is no client.
-select throws_ok(format('select pg_temp.book(tests.soon(9), p_by => %L)', who), 'PT403', 'not_a_client', format('%s is not', who))
+select throws_ok(format('select pg_temp.book(tests.soon(9), p_by => %L)', who), 'PT403', 'not_a_client',
+  format('%s is not', who))
   from unnest(array['ada', 'stranger']) as who;
 select throws_ok($$select pg_temp.lengths(null, null, 'ada')$$, 'PT403', 'not_a_client', 'no list');
 select throws_ok($$select pg_temp.cancel((select id from theirs), 'ada')$$, 'PT403', 'not_a_client', 'no cancelling');

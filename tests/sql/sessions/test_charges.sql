@@ -51,37 +51,43 @@ select pg_temp.same((pg_temp.used('shows'), pg_temp.told('free'), pg_temp.forfei
   'a no-show takes nothing by default');
 update public.booking_settings set charge_no_show = true where org_id = tests.id('org', 'ada');
 select pg_temp.become('charged', 'no_show');
-select pg_temp.same((pg_temp.used('shows'), pg_temp.told('charged'), pg_temp.forfeited('charged')), (1, '+no_show', true),
+select pg_temp.same((pg_temp.used('shows'), pg_temp.told('charged'), pg_temp.forfeited('charged')), (1, '+no_show',
+  true),
   'where the org charges no-shows it takes one');
 select pg_temp.become('charged', 'no_show');
 select is(pg_temp.used('shows'), 1, 'once');
 select pg_temp.become('charged', 'confirmed');
-select pg_temp.same((pg_temp.used('shows'), pg_temp.told('charged'), pg_temp.forfeited('charged')), (0, '+no_show -reopened', false),
+select pg_temp.same((pg_temp.used('shows'), pg_temp.told('charged'), pg_temp.forfeited('charged')), (0,
+  '+no_show -reopened', false),
   'taken back, it is given back');
 select pg_temp.become('charged', 'no_show');
-select pg_temp.same((pg_temp.used('shows'), pg_temp.forfeited('charged')), (1, true), 'and charged when it was one after all');
+select pg_temp.same((pg_temp.used('shows'), pg_temp.forfeited('charged')), (1, true),
+  'and charged when it was one after all');
 select tests.act_as('ada');
 update public.bookings set forfeited = false where id = tests.id('booking', 'charged');
 select tests.act_as_admin();
 select pg_temp.same((pg_temp.used('shows'), pg_temp.told('charged')), (0, '+no_show -reopened +no_show -cancelled'),
   'a coach lets one off');
 -- The worker has completed it by the time anybody says that nobody came.
-select app.complete_past_bookings(now());
+do $$ begin perform app.complete_past_bookings(now()); end $$;
 select is(pg_temp.used('shows'), 1, 'completed by the worker');
 select pg_temp.become('late', 'no_show');
 select pg_temp.same((pg_temp.used('shows'), pg_temp.told('late'), pg_temp.forfeited('late')), (1, '+completed', true),
   'then marked as a no-show: one session, the same one');
 select pg_temp.become('late', 'completed');
-select pg_temp.same((pg_temp.used('shows'), pg_temp.told('late'), pg_temp.forfeited('late')), (1, '+completed', false), 'and back');
+select pg_temp.same((pg_temp.used('shows'), pg_temp.told('late'), pg_temp.forfeited('late')), (1, '+completed', false),
+  'and back');
 update public.booking_settings set charge_no_show = false where org_id = tests.id('org', 'ada');
 select pg_temp.become('late', 'no_show');
-select pg_temp.same((pg_temp.used('shows'), pg_temp.told('late')), (0, '+completed -cancelled'), 'where they are free it goes back');
+select pg_temp.same((pg_temp.used('shows'), pg_temp.told('late')), (0, '+completed -cancelled'),
+  'where they are free it goes back');
 select tests.act_as('ada');
 insert into public.bookings (id, org_id, client_id, purchase_id, start_time, end_time, status)
 values (tests.id('booking', 'at once'), tests.id('org', 'ada'), tests.id('client', 'ada'), tests.id('pack', 'shows'),
         tests.soon(-4), tests.soon(-4, 11), 'no_show');
 select tests.act_as_admin();
-select pg_temp.same((pg_temp.used('shows'), pg_temp.forfeited('at once')), (0, false), 'written down afterwards: as the org says,');
+select pg_temp.same((pg_temp.used('shows'), pg_temp.forfeited('at once')), (0, false),
+  'written down afterwards: as the org says,');
 update public.booking_settings set charge_no_show = true where org_id = tests.id('org', 'ada');
 select tests.act_as('ada');
 insert into public.bookings (id, org_id, client_id, purchase_id, start_time, end_time, status)
@@ -107,7 +113,8 @@ begin
   return v_booking;
 end;
 $$;
-select throws_ok($$select pg_temp.portal_cancel('refused')$$, 'PT409', 'cancel_too_late', 'too late is refused by default');
+select throws_ok($$select pg_temp.portal_cancel('refused')$$, 'PT409', 'cancel_too_late',
+  'too late is refused by default');
 select tests.act_as_role('service_role');
 select throws_ok($$update public.bookings set status = 'cancelled', cancelled_at = now()
   where id = tests.id('booking', 'refused')$$, 'PT409', 'cancel_too_late', 'from the portal''s route, too');
@@ -118,32 +125,38 @@ select is(pg_temp.portal_cancel('late, charged') - array['id', 'start_time', 'en
   '{"status": "cancelled", "forfeited": true, "duration_mins": 60, "session_type": "pt_session",
     "location_type": "in_person", "location_details": null, "client_confirmed": false}',
   'where the org charges it, it is taken, and the client is told');
-select pg_temp.same((pg_temp.used('cancels'), pg_temp.told('late, charged')), (1, '+late_cancellation'), 'with its session');
+select pg_temp.same((pg_temp.used('cancels'), pg_temp.told('late, charged')), (1, '+late_cancellation'),
+  'with its session');
 select is(pg_temp.portal_cancel('late, charged') ->> 'forfeited', 'true', 'asked for again: the same answer');
 select is(pg_temp.used('cancels'), 1, 'and no second session');
 select tests.act_as_role('service_role');
 update public.bookings set status = 'cancelled', cancelled_at = now() where id = tests.id('booking', 'by route');
 select tests.act_as_admin();
-select pg_temp.same((pg_temp.used('cancels'), pg_temp.forfeited('by route')), (2, true), 'the portal''s route: charged as well');
+select pg_temp.same((pg_temp.used('cancels'), pg_temp.forfeited('by route')), (2, true),
+  'the portal''s route: charged as well');
 select tests.act_as('ada client');
 select is(public.cancel_my_booking(tests.id('booking', 'in app')) ->> 'forfeited', 'true', 'in the app: the same');
 select tests.act_as_admin();
-select is((select cancelled_by from public.bookings where id = tests.id('booking', 'in app')), tests.person('ada client'),
+select is((select cancelled_by from public.bookings where id = tests.id('booking', 'in app')),
+  tests.person('ada client'),
   'and by whom is known');
 select is(pg_temp.portal_cancel('in time') ->> 'forfeited', 'false', 'in time: not charged');
 select pg_temp.become('by coach', 'cancelled');
-select pg_temp.same((pg_temp.used('cancels'), pg_temp.forfeited('by coach')), (3, false), 'a coach''s own cancellation is not');
+select pg_temp.same((pg_temp.used('cancels'), pg_temp.forfeited('by coach')), (3, false),
+  'a coach''s own cancellation is not');
 select tests.act_as('ada');
 update public.bookings set status = 'cancelled', forfeited = true where id = tests.id('booking', 'coach charges');
 select tests.act_as_admin();
-select pg_temp.same((pg_temp.used('cancels'), pg_temp.told('coach charges')), (4, '+late_cancellation'), 'unless the coach says so');
+select pg_temp.same((pg_temp.used('cancels'), pg_temp.told('coach charges')), (4, '+late_cancellation'),
+  'unless the coach says so');
 select tests.act_as('ada');
 update public.bookings set forfeited = false where id = tests.id('booking', 'late, charged');
 select tests.act_as_admin();
 select pg_temp.same((pg_temp.used('cancels'), pg_temp.told('late, charged')), (3, '+late_cancellation -cancelled'),
   'and a coach may let one off');
 select pg_temp.become('by route', 'confirmed');
-select pg_temp.same((pg_temp.used('cancels'), pg_temp.forfeited('by route')), (2, false), 'taken back, it is only held');
+select pg_temp.same((pg_temp.used('cancels'), pg_temp.forfeited('by route')), (2, false),
+  'taken back, it is only held');
 select is((select count(*)::integer from public.bookings where forfeited and status not in ('no_show', 'cancelled')), 0,
   'nothing that stands or took place is forfeited');
 
@@ -157,7 +170,8 @@ insert into cases values
   ('expired before it', 'expires_at = tests.soon(-6)', 'pack_expired'),
   ('sold on', 'client_id = tests.id(''client'', ''other'')', 'pack_not_the_clients'),
   ('expired since', 'expires_at = tests.soon(-6) + interval ''1 second''', null);
-insert into public.clients (id, org_id, full_name) values (tests.id('client', 'other'), tests.id('org', 'ada'), 'Other');
+insert into public.clients (id, org_id, full_name) values (tests.id('client', 'other'), tests.id('org', 'ada'),
+  'Other');
 select tests.pack(name, 'ada', 1) from cases;
 select pg_temp.on_pack(name, name, tests.soon(-6)) from cases;
 do $$
@@ -165,15 +179,17 @@ declare
   v_case record;
 begin
   for v_case in select * from cases loop
-    execute format('update public.client_purchases set %s where id = tests.id(''pack'', %L)', v_case.change, v_case.name);
+    execute format('update public.client_purchases set %s where id = tests.id(''pack'', %L)', v_case.change,
+      v_case.name);
   end loop;
 end;
 $$;
-select app.complete_past_bookings(now());
+do $$ begin perform app.complete_past_bookings(now()); end $$;
 select is(
   (select (b.status, b.uncovered_reason, pg_temp.used(c.name))::text
      from public.bookings as b where b.id = tests.id('booking', c.name)),
-  ('completed'::text, c.reason, (c.reason is null)::integer)::text, format('%s: %s', c.name, coalesce(c.reason, 'covered')))
+  ('completed'::text, c.reason, (c.reason is null)::integer)::text, format('%s: %s', c.name, coalesce(c.reason,
+    'covered')))
   from cases as c;
 select tests.act_as('ada');
 select set_eq(
@@ -190,14 +206,16 @@ select tests.act_as_admin();
 update public.client_purchases set sessions_total = 1 where id = tests.id('pack', 'emptied');
 select is(pg_temp.uncovered('emptied'), 'no_session_left', 'topping the pack up does not charge anything by itself');
 select pg_temp.become('emptied', 'completed');
-select pg_temp.same((pg_temp.uncovered('emptied'), pg_temp.used('emptied')), (null::text, 1), 'completing it again does');
+select pg_temp.same((pg_temp.uncovered('emptied'), pg_temp.used('emptied')), (null::text, 1),
+  'completing it again does');
 select pg_temp.become('unpaid after all', 'cancelled');
 select pg_temp.same((pg_temp.uncovered('unpaid after all'), pg_temp.told('unpaid after all')), (null::text, ''),
   'cancelled after all: nothing is open, and nothing to give back');
 
 -- cover_booking(): one call settles it.
 select tests.pack('later', 'ada', 3);
-update public.client_purchases set purchased_at = tests.soon(-1), expires_at = tests.soon(30) where id = tests.id('pack', 'later');
+update public.client_purchases set purchased_at = tests.soon(-1), expires_at = tests.soon(30)
+  where id = tests.id('pack', 'later');
 select tests.pack('expired', 'ada', 3);
 update public.client_purchases set expires_at = tests.soon(-7) where id = tests.id('pack', 'expired');
 create function pg_temp.cover(p_booking text, p_pack text, p_by text default 'ada') returns void language plpgsql as $$
@@ -223,15 +241,18 @@ select throws_ok(format('select pg_temp.cover(%L, %L, %L)', c.booking, c.pack, c
     ('by coach', 'later', 'ada', 'PT409', 'booking_not_charged', 'nor one that was cancelled')
   ) as c (booking, pack, by, state, code, why);
 select tests.act_as('ada');
-select throws_ok($$select public.cover_booking(tests.id('booking', 'refunded'), null)$$, 'PT400', 'pack_missing', 'no pack');
+select throws_ok($$select public.cover_booking(tests.id('booking', 'refunded'), null)$$, 'PT400', 'pack_missing',
+  'no pack');
 select tests.act_as_anon();
 select throws_ok($$select public.cover_booking(tests.id('booking', 'refunded'), tests.id('pack', 'later'))$$,
   '42501', null, 'anon may not call it');
 select tests.act_as_admin();
-select pg_temp.same((pg_temp.uncovered('refunded'), (select purchase_id from public.bookings where id = tests.id('booking', 'refunded'))),
+select pg_temp.same((pg_temp.uncovered('refunded'), (select purchase_id from public.bookings
+  where id = tests.id('booking', 'refunded'))),
   ('pack_refunded', tests.id('pack', 'refunded')), 'and after all that nothing has changed');
 select lives_ok($$select pg_temp.cover('refunded', 'later', 'ada staff')$$, 'a later pack settles it');
-select pg_temp.same((pg_temp.uncovered('refunded'), pg_temp.used('later'), pg_temp.told('refunded')), (null::text, 1, '+completed'),
+select pg_temp.same((pg_temp.uncovered('refunded'), pg_temp.used('later'), pg_temp.told('refunded')), (null::text, 1,
+  '+completed'),
   'with one session of it');
 select lives_ok($$select pg_temp.cover('refunded', 'later')$$, 'asked for again');
 select is(pg_temp.used('later'), 1, 'it takes no second one');
@@ -242,7 +263,8 @@ select tests.act_as('ada');
 select is(public.release_session(tests.id('pack', 'later'), tests.id('booking', 'refunded')), 1, 'given back by hand');
 select tests.act_as_admin();
 select lives_ok($$select pg_temp.cover('refunded', 'later')$$, 'it can be charged again, to the same pack');
-select pg_temp.same((pg_temp.used('later'), pg_temp.told('refunded')), (2, '+completed -manual +completed'), 'which takes one');
+select pg_temp.same((pg_temp.used('later'), pg_temp.told('refunded')), (2, '+completed -manual +completed'),
+  'which takes one');
 update public.client_purchases set sessions_total = 1 where id = tests.id('pack', 'expired since');
 select tests.act_as('ada');
 update public.bookings set purchase_id = null where id = tests.id('booking', 'expired since');

@@ -63,13 +63,15 @@ select throws_ok(
   'PT409', 'no_session_left', 'nor the holder of the portal link');
 select throws_ok(
   $$insert into public.bookings (org_id, client_id, purchase_id, start_time, end_time, status)
-    select tests.id('org', 'ada'), tests.id('client', 'ada'), tests.id('pack', 'small'), tests.soon(n), tests.soon(n, 11),
+    select tests.id('org', 'ada'), tests.id('client', 'ada'), tests.id('pack', 'small'), tests.soon(n), tests.soon(n,
+      11),
            'pending' from generate_series(5, 6) as n$$,
   'PT409', 'no_session_left', 'a request holds, too');
 select pg_temp.become('past', 'cancelled');
 select throws_ok(
   $$insert into public.bookings (org_id, client_id, purchase_id, start_time, end_time)
-    select tests.id('org', 'ada'), tests.id('client', 'ada'), tests.id('pack', 'small'), tests.soon(n), tests.soon(n, 11)
+    select tests.id('org', 'ada'), tests.id('client', 'ada'), tests.id('pack', 'small'), tests.soon(n), tests.soon(n,
+      11)
       from generate_series(5, 6) as n$$,
   'PT409', 'no_session_left', 'two in one statement for one session: neither');
 select is(pg_temp.left_to_book('small'), 1, 'and none of them stays');
@@ -104,14 +106,16 @@ select pg_temp.book('early', 'early', tests.soon(8));
 select tests.act_as('ada');
 select is(public.use_session(tests.id('pack', 'early'), tests.id('booking', 'early')), true, 'charged in advance');
 select tests.act_as_admin();
-select is((app.sessions_held(tests.id('pack', 'early')), pg_temp.used('early')), (0, 1), 'it is used and no longer held');
+select is((app.sessions_held(tests.id('pack', 'early')), pg_temp.used('early')), (0, 1),
+  'it is used and no longer held');
 select tests.act_as('ada');
 select lives_ok($$update public.bookings set start_time = tests.soon(9), end_time = tests.soon(9, 11)
   where id = tests.id('booking', 'early')$$, 'it can be moved although the pack is empty');
 select throws_ok($$update public.bookings set purchase_id = tests.id('pack', 'small')
   where id = tests.id('booking', 'early')$$, 'PT409', 'no_session_left', 'but not to a pack that is booked up');
 select tests.act_as_admin();
-select is((app.sessions_held(tests.id('pack', 'small')), pg_temp.used('early')), (2, 1), 'and then nothing has changed');
+select is((app.sessions_held(tests.id('pack', 'small')), pg_temp.used('early')), (2, 1),
+  'and then nothing has changed');
 select pg_temp.become('early', 'completed');
 select is(pg_temp.used('early'), 1, 'completing it takes no second one');
 
@@ -122,9 +126,11 @@ update public.client_purchases set payment_status = 'failed' where id = tests.id
 update public.client_purchases set payment_status = 'refunded' where id = tests.id('pack', 'refunded');
 update public.client_purchases set expires_at = tests.soon(10) where id = tests.id('pack', 'expired');
 update public.client_purchases set sessions_total = null where id = tests.id('pack', 'unlimited');
-insert into public.clients (id, org_id, full_name) values (tests.id('client', 'other'), tests.id('org', 'ada'), 'Other');
+insert into public.clients (id, org_id, full_name) values (tests.id('client', 'other'), tests.id('org', 'ada'),
+  'Other');
 select tests.pack('another client''s', 'ada');
-update public.client_purchases set client_id = tests.id('client', 'other') where id = tests.id('pack', 'another client''s');
+update public.client_purchases set client_id = tests.id('client', 'other') where id = tests.id('pack',
+  'another client''s');
 select throws_ok(format('select pg_temp.book(%L, %L, tests.soon(10), %L)', c.pack || d.door, c.pack, d.door), c.state,
                  c.code, format('%s: not by %s', c.why, d.door))
   from (values ('unpaid', 'PT409', 'pack_unpaid', 'an unpaid pack'),
@@ -174,7 +180,8 @@ create temp table states as
 insert into public.client_purchases (
   id, org_id, client_id, offer_id, amount_paid_cents, sessions_total, sessions_used, payment_status, expires_at
 )
-select tests.id('pack', s.name), tests.id('org', 'ada'), tests.id('client', 'ada'), tests.id('offer', 'ada'), 0, s.total,
+select tests.id('pack', s.name), tests.id('org', 'ada'), tests.id('client', 'ada'), tests.id('offer', 'ada'), 0,
+  s.total,
        s.used, s.paid, tests.soon(s.days)
   from states as s;
 create function pg_temp.bookings_that_fit(p_pack text) returns integer language plpgsql as $$
@@ -184,7 +191,8 @@ begin
   loop
     begin
       insert into public.bookings (org_id, client_id, purchase_id, start_time, end_time)
-      values (tests.id('org', 'ada'), tests.id('client', 'ada'), tests.id('pack', p_pack), tests.soon(20), tests.soon(20, 11));
+      values (tests.id('org', 'ada'), tests.id('client', 'ada'), tests.id('pack', p_pack), tests.soon(20),
+        tests.soon(20, 11));
     exception when sqlstate 'PT409' then
       return v_count;
     end;

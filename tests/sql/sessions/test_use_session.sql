@@ -16,7 +16,8 @@ select results_eq(
 select results_eq(
   $$select entry_type, delta, sessions_used_after, actor_id from public.session_ledger
      where purchase_id = tests.id('pack', 'ada') order by sessions_used_after$$,
-  $$values ('manual', 1, 1, tests.person('ada')), ('manual', 1, 2, tests.person('ada'))$$, 'the ledger, with its actor');
+  $$values ('manual', 1, 1, tests.person('ada')), ('manual', 1, 2, tests.person('ada'))$$,
+    'the ledger, with its actor');
 
 -- Per booking at most once, whoever asks and however often.
 select tests.act_as('ada');
@@ -60,13 +61,15 @@ select results_eq(
   $$values (4, tests.person('ada'))$$, 'a coach''s edit is an adjustment entry with the actor');
 select throws_ok($$delete from public.session_ledger$$, 'PT403', 'ledger_is_append_only', 'append-only, for everyone');
 
-select throws_ok($$update public.session_ledger set reason = 'other'$$, 'PT403', 'ledger_is_append_only', 'nor changed');
+select throws_ok($$update public.session_ledger set reason = 'other'$$, 'PT403', 'ledger_is_append_only',
+  'nor changed');
 select throws_ok($$truncate public.session_ledger$$, 'PT403', 'ledger_is_append_only', 'nor emptied');
 
 -- An edit stays within 0 to the total, whoever makes it, and both numbers are in the ledger.
 select tests.pack('edited', 'ada', 5);
 select tests.act_as('ada');
-select throws_ok(format($$update public.client_purchases set %s where id = tests.id('pack', 'edited')$$, e.edit), '23514',
+select throws_ok(format($$update public.client_purchases set %s where id = tests.id('pack', 'edited')$$, e.edit),
+  '23514',
                  null, e.why)
   from (values ('sessions_used = 6', 'no more can be used than the pack has'),
                ('sessions_used = -1', 'nor less than none'),
@@ -77,11 +80,13 @@ update public.client_purchases set sessions_used = 3, sessions_total = 8 where i
 update public.client_purchases set sessions_used = 3, sessions_total = 8, payment_method = 'cash'
  where id = tests.id('pack', 'edited');
 update public.client_purchases set sessions_total = 3 where id = tests.id('pack', 'edited');
-select throws_ok($$update public.client_purchases set sessions_total = 2 where id = tests.id('pack', 'edited')$$, '23514',
+select throws_ok($$update public.client_purchases set sessions_total = 2 where id = tests.id('pack', 'edited')$$,
+  '23514',
   null, 'the total cannot fall below what is used');
 insert into public.client_purchases
   (id, org_id, client_id, offer_id, amount_paid_cents, sessions_total, sessions_used, payment_status)
-values (tests.id('pack', 'opened'), tests.id('org', 'ada'), tests.id('client', 'ada'), tests.id('offer', 'ada'), 0, 4, 2,
+values (tests.id('pack', 'opened'), tests.id('org', 'ada'), tests.id('client', 'ada'), tests.id('offer', 'ada'), 0, 4,
+  2,
         'succeeded');
 select throws_ok($$insert into public.session_ledger (org_id, purchase_id, entry_type, delta, sessions_used_after)
   values (tests.id('org', 'ada'), tests.id('pack', 'ada'), 'adjustment', 1, 1)$$, '42501', null,
@@ -92,7 +97,8 @@ select throws_ok($$insert into public.session_ledger (org_id, purchase_id, entry
 select tests.act_as_admin();
 select results_eq(
   $$select entry_type, delta, total_delta, sessions_used_after, actor_id from public.session_ledger
-     where purchase_id in (tests.id('pack', 'edited'), tests.id('pack', 'opened')) order by entry_type, total_delta desc$$,
+     where purchase_id in (tests.id('pack', 'edited'), tests.id('pack', 'opened')) order by entry_type,
+       total_delta desc$$,
   $$values ('adjustment', 3, 3, 3, tests.person('ada')), ('adjustment', 0, -5, 3, tests.person('ada')),
            ('opening', 2, 0, 2, tests.person('ada'))$$, 'one entry for each edit that changed a number');
 select is(public.use_session(tests.id('pack', 'edited')), false, 'an edited pack is used up like any other');
@@ -112,7 +118,8 @@ select results_eq(
   $$values ('adjustment', -1, 0), ('booking', 1, 1), ('release', 0, 0)$$, 'its entry says so, and moves nothing');
 
 -- With a booking: whose, and from which pack.
-insert into public.clients (id, org_id, full_name) values (tests.id('client', 'other'), tests.id('org', 'ada'), 'Other');
+insert into public.clients (id, org_id, full_name) values (tests.id('client', 'other'), tests.id('org', 'ada'),
+  'Other');
 update public.client_purchases set sessions_total = 20, expires_at = null where id = tests.id('pack', 'ada');
 select tests.pack('second', 'ada');
 select tests.pack('other''s', 'ada');
@@ -123,13 +130,16 @@ select tests.booking('to come', 'ada', now() + interval '3 days');
 create temp table before_it as select p.id, p.sessions_used from public.client_purchases as p;
 grant select on before_it to public;
 select tests.act_as('ada');
-select is(public.use_session(tests.id('pack', 'other''s'), tests.id('booking', 'past')), false, 'not another client''s pack');
-select is(public.use_session(tests.id('pack', 'ada'), tests.id('booking', 'eve''s')), false, 'not another org''s booking');
+select is(public.use_session(tests.id('pack', 'other''s'), tests.id('booking', 'past')), false,
+  'not another client''s pack');
+select is(public.use_session(tests.id('pack', 'ada'), tests.id('booking', 'eve''s')), false,
+  'not another org''s booking');
 select is(public.use_session(tests.id('pack', 'eve'), tests.id('booking', 'past')), false, 'not another org''s pack');
 select is(public.use_session(tests.id('pack', 'eve'), tests.id('booking', 'eve''s')), false, 'not both');
 select is(public.use_session(tests.id('pack', 'ada'), gen_random_uuid()), false, 'not an unknown booking');
 select is(public.use_session(null, tests.id('booking', 'past')), false, 'not without a pack');
-select is(public.release_session(tests.id('pack', 'eve'), tests.id('booking', 'eve''s')), -1, 'nothing to give back there');
+select is(public.release_session(tests.id('pack', 'eve'), tests.id('booking', 'eve''s')), -1,
+  'nothing to give back there');
 select is(public.release_session(null, tests.id('booking', 'eve''s')), -1, 'nor without the pack');
 select is(public.release_session(tests.id('pack', 'ada'), tests.id('booking', 'past')), -1, 'nor where none was taken');
 select is(public.release_session(tests.id('pack', 'ada'), gen_random_uuid()), -1, 'nor of an unknown booking');
@@ -147,7 +157,8 @@ select is_empty(
      where p.sessions_used <> b.sessions_used and p.id <> tests.id('pack', 'second')$$, 'and takes none from its own');
 select is(public.release_session(tests.id('pack', 'ada'), tests.id('booking', 'to come')), -1,
   'it is not given back to a pack it was not taken from');
-select is(public.release_session(tests.id('pack', 'second'), tests.id('booking', 'to come')), 0, 'but to the one it was');
+select is(public.release_session(tests.id('pack', 'second'), tests.id('booking', 'to come')), 0,
+  'but to the one it was');
 select tests.act_as_admin();
 
 -- Who may.
@@ -159,10 +170,12 @@ select tests.act_as('ada staff');
 select is(public.use_session(tests.id('pack', 'second')), true, 'staff may');
 select is(public.release_session(tests.id('pack', 'second')), 0, 'and take it back');
 select tests.act_as('ada books');
-select is((public.use_session(tests.id('pack', 'second')), public.release_session(tests.id('pack', 'opened'))), (false, -1),
+select is((public.use_session(tests.id('pack', 'second')), public.release_session(tests.id('pack', 'opened'))), (false,
+  -1),
   'an accountant may not');
 select tests.act_as('ada client');
-select is((public.use_session(tests.id('pack', 'second')), public.release_session(tests.id('pack', 'opened'))), (false, -1),
+select is((public.use_session(tests.id('pack', 'second')), public.release_session(tests.id('pack', 'opened'))), (false,
+  -1),
   'nor the client');
 select tests.act_as_role('service_role');
 select is(public.use_session(tests.id('pack', 'second')), true, 'a service key may');
