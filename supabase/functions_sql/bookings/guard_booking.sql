@@ -10,6 +10,10 @@ begin
   if tg_op = 'INSERT' or new.start_time <> old.start_time or new.end_time <> old.end_time then
     perform from public.orgs as o where o.id = new.org_id for no key update;
   end if;
+  if tg_op = 'UPDATE' and old.status = 'cancelled' and new.status = 'completed' then
+    -- An open calendar completes what has passed by what it read earlier: cancelled in between, it stays cancelled.
+    perform app.raise_booking_problem('booking_is_cancelled');
+  end if;
   if tg_op = 'UPDATE' and new.client_id <> old.client_id and new.purchase_id is not distinct from old.purchase_id then
     -- The existing calendar changes the client and keeps the pack; a pack pays for its own client only.
     new.purchase_id := null;

@@ -21,6 +21,7 @@ begin
       when 'slot_taken' then 'Choose another time: this one is taken.'
       when 'booking_is_over' then 'It has begun already; ask the coach.'
       when 'cancel_too_late' then 'It is too close to the session to change it online; ask the coach.'
+      when 'booking_is_cancelled' then 'It was cancelled. If it took place after all, set it to confirmed first.'
       when 'pack_not_the_clients' then 'Choose a pack of this client.'
       when 'pack_unpaid' then 'Choose a paid pack, or record its payment first.'
       when 'pack_refunded' then 'Choose another pack: this one was refunded.'

@@ -1,6 +1,6 @@
 -- A booking on a pack holds one of its sessions; a pack never holds more than it has, nor for whom it may not.
 begin;
-select plan(66);
+select plan(67);
 
 select tests.open_org('ada');
 select tests.open_org('eve');
@@ -79,6 +79,9 @@ select pg_temp.book('two', 'small', tests.soon(5), 'portal');
 select is(pg_temp.left_to_book('small'), 0, 'the last one can be booked');
 select throws_ok($$select pg_temp.become('past', 'confirmed')$$,
   'PT409', 'no_session_left', 'a cancelled one cannot come back to a pack that is booked up meanwhile');
+select throws_ok($$select pg_temp.become('past', 'completed')$$,
+  'PT409', 'booking_is_cancelled', 'nor does a calendar that was read before complete it');
+select pg_temp.become('past', 'no_show');
 select pg_temp.become('past', 'completed');
 select is((select uncovered_reason from public.bookings where id = tests.id('booking', 'past')), null,
   'though one that took place is paid while there is something');
