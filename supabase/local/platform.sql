@@ -47,6 +47,17 @@ begin
 end;
 $$;
 
+-- What Realtime listens to: empty, until a migration puts a table in.
+do $$
+begin
+  if not exists (select from pg_catalog.pg_publication where pubname = 'supabase_realtime') then
+    create publication supabase_realtime;
+    execute format('grant create on database %I to postgres', current_database());
+    alter publication supabase_realtime owner to postgres;
+  end if;
+end;
+$$;
+
 create schema if not exists auth authorization supabase_auth_admin;
 grant usage on schema auth to postgres, anon, authenticated, service_role;
 

@@ -1,7 +1,7 @@
 -- The structure that the existing frontend relies on: what it names must exist, as it expects it. The lists are the
 -- contract's; what is deliberately different is listed, too.
 begin;
-select plan(34);
+select plan(35);
 
 -- Columns: `name type`, with ! where the contract says not null. availability.user_id may be null: onboarding inserts
 -- without it.
@@ -373,6 +373,10 @@ select is_empty(
   $$select f.table_name from found as f
      where f.column_name = 'id' and (f.atttypid <> 'uuid'::regtype or not f.atthasdef)$$,
   'an id is a uuid that makes itself');
+
+select is(
+  (select string_agg(schemaname || '.' || tablename, ' ') collate "default"
+     from pg_publication_tables where pubname = 'supabase_realtime'), 'public.messages', 'Realtime: the chat pages hear of new messages, and nobody of anything else');
 
 select * from finish();
 rollback;
