@@ -167,7 +167,7 @@ async def test_a_link_taken_back_while_the_form_is_sent_takes_nothing(world: Wor
             await waiting
 
     after = world.everything()
-    assert {table for table in after if after[table] != before[table]} == {"public.clients"}
+    assert {table for table in after if after[table] != before[table]} == {"public.clients", "public.audit_events"}
     assert world.value("select full_name from public.clients where id = %s", org.client_id) == "Jordan Lee"
 
 
