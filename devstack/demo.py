@@ -141,15 +141,15 @@ class Day:
     def set_up(self) -> None:
         """The coach gets a number to text from and an account to be paid to."""
         self.step("The coach sets up texting and payments")
-        self.coach.table("sms_settings").update({"twilio_phone_number": self.coach_phone}).eq(
-            "org_id", self.org_id
-        ).execute()
         self.coach.table("sms_schedules").update({"mins_offset": 0}).eq("org_id", self.org_id).eq(
             "type", "post_session"
         ).execute()
-        # As Stripe's onboarding will leave it; the platform's key writes it, the coach's cannot.
+        # The account as Stripe's onboarding will leave it; the platform's key writes both, the coach's cannot.
         self.account = f"acct_demo{self.tag}"
         platform = create_client(self.stack.api_url, self.stack.settings()["SUPABASE_SECRET_KEY"])
+        platform.table("sms_settings").update({"twilio_phone_number": self.coach_phone}).eq(
+            "org_id", self.org_id
+        ).execute()
         platform.table("stripe_accounts").insert(
             {"org_id": self.org_id, "stripe_account_id": self.account, "charges_enabled": True}
         ).execute()

@@ -27,12 +27,13 @@ begin
    where c.org_id = v_org.id and lower(c.email) = lower(v_email)
    order by c.created_at, c.id
    limit 1;
-  -- Only the same request, just made by nobody who was signed in, counts as this one: what else a client has booked is
-  -- not told to whoever knows their e-mail address.
+  -- Only the same request, just made by the same signed-in user or by nobody who was, counts as this one: what else a
+  -- client has booked is not told to whoever knows their e-mail address.
   select b.* into v_booking
     from public.bookings as b
    where b.client_id = v_client.id and b.start_time = p_start and b.status = 'pending'
-     and b.offer_id = p_offer_id and b.purchase_id is null and b.booking_source = 'client' and b.booked_by is null
+     and b.offer_id = p_offer_id and b.purchase_id is null and b.booking_source = 'client'
+     and b.booked_by is not distinct from auth.uid()
      and b.created_at > p_now - interval '10 minutes'
      and b.client_notes is not distinct from nullif(btrim(p_notes), '');
   if not found then

@@ -18,6 +18,11 @@ begin
     execute format('select r.org_id from public.%I as r where r.id = $1', v_table) into v_org_id using v_id;
     -- A row of another org looks like one that does not exist.
     if v_org_id is distinct from (v_row ->> 'org_id')::uuid then
+      -- To whom row security will refuse this org, it refuses here: two answers would say whose row the column names.
+      if current_setting('role') = 'authenticated' and app.acts_for_org((v_row ->> 'org_id')::uuid) is not true then
+        raise exception using errcode = '42501',
+          message = format('new row violates row-level security policy for table "%s"', tg_table_name);
+      end if;
       raise exception using errcode = 'PT404', message = v_column || '_not_found',
         hint = format('%s names no row of the same business.', v_column);
     end if;
@@ -26,7 +31,8 @@ begin
 end;
 $$;
 comment on function app.check_same_org() is
-  'Rows that refer to each other belong to the same org. Raises PT404 <column>_not_found.';
+  'Rows that refer to each other belong to the same org. Raises PT404 <column>_not_found; 42501, as row security does, '
+  'to a signed-in user who is not of the org''s staff.';
 revoke all on function app.check_same_org() from public, anon, authenticated, service_role;
 
 create or replace trigger clients_same_org before insert or update of referral_id on public.clients

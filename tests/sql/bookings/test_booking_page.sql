@@ -1,6 +1,6 @@
 -- The public booking page: what a visitor sees and may ask for, and that it tells nobody who is a client.
 begin;
-select plan(58);
+select plan(60);
 
 select tests.open_org('ada');
 select tests.open_org('eve');
@@ -78,6 +78,15 @@ select is(pg_temp.request(tests.soon(3), 'jo@example.com', p_notes => 'First tim
 select is((select (count(*), count(distinct client_id))::text from public.bookings where org_id = tests.id('org',
   'ada')), '(1,1)',
   'it is the same request');
+do $$ begin perform tests.person('nia'); end $$;
+select tests.act_as('nia');
+select is(
+  (select public.request_session('ada-fit', tests.soon(8), tests.id('offer', 'ada'), 'Nia', 'nia@example.com')),
+  (select public.request_session('ada-fit', tests.soon(8), tests.id('offer', 'ada'), 'Nia', 'nia@example.com')),
+  'also when a signed-in visitor asks twice');
+select tests.act_as_admin();
+select is((select count(*) from public.bookings where start_time = tests.soon(8)), 1::bigint, 'and is one, too');
+delete from public.bookings where start_time = tests.soon(8);
 do $$ begin perform pg_temp.request(tests.soon(4), 'JO@EXAMPLE.COM', 'Somebody Else', '0400000000'); end $$;
 select is((select (count(*), count(distinct client_id))::text from public.bookings where org_id = tests.id('org',
   'ada')), '(2,1)',

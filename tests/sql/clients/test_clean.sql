@@ -1,6 +1,6 @@
 -- How what a visitor types is stored.
 begin;
-select plan(28);
+select plan(32);
 
 create temp table phones (given text, stored text, why text);
 insert into phones values
@@ -17,6 +17,11 @@ select is(app.clean_phone(given), stored, 'phone: ' || why) from phones;
 select is(app.clean_text('x', E'  two \t\n words ', 9), 'two words', 'a text is one line, blanks as one');
 select is(app.clean_text('x', E' \n two \n lines \n', 11, true), E'two \n lines', 'or keeps its lines');
 select is(app.clean_text('x', E' \n ', 1), null, 'nothing but blanks is null');
+select is(app.clean_text('x', E'\u202Eneb\u202C \u0007Ann\u2066', 9), 'neb Ann', 'no mark turns what is around it');
+select is(app.clean_text('x', E'two\x1b[2J\nlines\u0085', 12, true), E'two[2J\nlines', 'no control character but the ends of lines');
+select is(app.clean_text('x', E' \u200B\uFEFF\u00AD ', 9), null, 'what nobody sees is nothing');
+select is(app.clean_text('x', E'\u0645\u06CC\u200C\u062E \U0001F468\u200D\U0001F469', 9), E'\u0645\u06CC\u200C\u062E \U0001F468\u200D\U0001F469',
+  'what joins and parts letters stays');
 select is(app.clean_text('x', repeat('ü', 9), 9), repeat('ü', 9), 'characters count, not bytes');
 select throws_ok($$select app.clean_text('x', repeat('ü', 10), 9)$$, 'PT400', 'x_invalid', 'and no more than may be');
 select is(app.clean_email('email', ' Jo@Example.com '), 'Jo@Example.com', 'an address is kept as it is written');

@@ -1,7 +1,7 @@
 -- The platform's admin pages: every read and write of theirs, and that they count another business's clients without
 -- reading them.
 begin;
-select plan(39);
+select plan(43);
 
 select tests.full_org('ada');
 select tests.full_org('eve');
@@ -81,6 +81,11 @@ select lives_ok($$update public.org_payouts set status = 'paid', paid_at = now()
 select results_eq($$select status, paid_at is not null from public.org_payouts where payout_reference = 'PAY-1'$$,
   $$values ('paid', true)$$, 'as it says');
 select lives_ok($$update public.orgs set commission_rate = 0.1 where id = tests.id('org', 'ada')$$, 'the rate is changed');
+select throws_ok(format($$update public.orgs set %s where id = tests.id('org', 'ada')$$, w), 'PT403', 'org_is_the_coachs', why)
+  from (values
+    ('name = ''Theirs''', 'not its name'), ('waiver_template = ''I waive all''', 'nor what its clients sign'),
+    ('commission_rate = 0.2, slug = ''theirs''', 'nor its address, along with the rate'),
+    ('timezone = ''Asia/Tokyo''', 'nor its time zone')) as v (w, why);
 select is((select commission_rate from public.admin_orgs() where id = tests.id('org', 'ada')), 0.1, 'as the list says');
 select isnt_empty($$select 1 from public.money_events where org_id = tests.id('org', 'ada')$$, 'and the books are read');
 

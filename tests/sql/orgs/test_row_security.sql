@@ -449,10 +449,10 @@ select results_eq($$select * from pg_temp.grants('authenticated')$$,
     sms_events sms_messages sms_suppression stripe_accounts subscriptions'),
   ('select, insert', 'activity_events checkin_photos client_communications client_measurements org_members'),
   ('select, insert (columns)', 'messages'),
-  ('select, insert (columns), update (columns)', 'client_waivers orgs'),
+  ('select, insert (columns), update (columns)', 'client_waivers orgs sms_settings'),
   ('select, insert (columns), update (columns), delete', 'client_invites'),
   ('select, insert, update', 'booking_settings bookings branding clients message_threads org_payout_settings
-    org_payouts referral_links sms_settings sms_templates'),
+    org_payouts referral_links sms_templates'),
   ('select, insert, update, delete', 'automations availability blocked_times client_habits client_purchases
     habits inquiries offers products promo_codes push_tokens session_types sms_schedules')) as v (p, t)$$,
   'authenticated: the grants of every table');

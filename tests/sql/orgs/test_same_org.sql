@@ -1,7 +1,7 @@
 -- Rows that refer to each other belong to the same org, and stay with it. Read from the catalogue: a new foreign key or
 -- a new table with an org fails here until its trigger is there.
 begin;
-select plan(16);
+select plan(17);
 
 select tests.full_org('ada');
 select tests.full_org('eve');
@@ -84,7 +84,8 @@ select l.table_name, l.column_name, s.row_id, s.sample, o.sample ->> 'id' as of_
        format('update public.%I set %I = %L where ctid = %L', l.table_name, l.column_name, o.sample ->> 'id', s.row_id)
          as update_statement,
        tests.copy_of(l.table_name, s.sample || jsonb_build_object(l.column_name, o.sample ->> 'id')) as insert_statement,
-       tests.copy_of(l.table_name, s.sample || jsonb_build_object(l.column_name, gen_random_uuid())) as unknown_statement
+       tests.copy_of(l.table_name, s.sample || jsonb_build_object(l.column_name, gen_random_uuid())) as unknown_statement,
+       tests.copy_of(l.table_name, s.sample) as own_statement
   from links as l
   join lateral (select * from samples where table_name = l.table_name order by row_id limit 1) as s on true
   join lateral (select * from others where table_name = l.refers_to order by row_id limit 1) as o on true;
@@ -128,6 +129,15 @@ select is_empty(
        and m not like '42501 permission denied for table %'
        and not (table_name = 'push_tokens' and m = 'done')$$,
   'and for a coach; a push token is the client''s, a coach reaches none');
+
+-- Whoever may not write in an org at all learns nothing about what it has: the answer is row security's.
+select tests.act_as('eve');
+select is_empty(
+  $$select table_name, column_name, m from trials,
+           unnest(array[own_statement, insert_statement, unknown_statement]) as s, pg_temp.message_of(s) as m
+     where m not in (format('42501 new row violates row-level security policy for table "%s"', table_name),
+                     format('42501 permission denied for table %s', table_name))$$,
+  'a coach of another org is not told whose a row is');
 
 -- A row stays with its org.
 select tests.act_as_admin();

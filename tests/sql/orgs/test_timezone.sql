@@ -1,6 +1,6 @@
 -- INFRA-02: one org time zone. orgs.timezone and its two mirrors never differ at commit, whichever is written.
 begin;
-select plan(24);
+select plan(26);
 
 select tests.org('ada', 'Australia/Brisbane');
 select tests.org('eve', 'Europe/Berlin');
@@ -62,6 +62,14 @@ delete from public.sms_settings where org_id = tests.id('org', 'ada');
 insert into public.sms_settings (org_id, timezone) values (tests.id('org', 'ada'), 'Asia/Kathmandu');
 select results_eq('select * from zones', $$values ('Asia/Kathmandu', 'Asia/Kathmandu', 'Asia/Kathmandu')$$,
   'a mirror row inserted anew changes all three');
+delete from public.sms_settings where org_id = tests.id('org', 'ada');
+insert into public.sms_settings (org_id, enabled) values (tests.id('org', 'ada'), true);
+select results_eq('select * from zones', $$values ('Asia/Kathmandu', 'Asia/Kathmandu', 'Asia/Kathmandu')$$,
+  'without a zone it takes the org''s');
+delete from public.booking_settings where org_id = tests.id('org', 'ada');
+insert into public.booking_settings (org_id) values (tests.id('org', 'ada'));
+select results_eq('select * from zones', $$values ('Asia/Kathmandu', 'Asia/Kathmandu', 'Asia/Kathmandu')$$,
+  'either does');
 select lives_ok('set constraints all immediate', 'and the commit may come');
 set constraints all deferred;
 select is((select timezone from public.orgs where id = tests.id('org', 'eve')), 'Europe/Berlin',

@@ -1,6 +1,6 @@
 -- The service-role routes' way into the outbox: insert_sms_direct() answers null where insert_sms_from_service() raises.
 begin;
-select plan(71);
+select plan(73);
 
 select tests.full_org('ada');
 select tests.full_org('eve');
@@ -46,6 +46,10 @@ select throws_ok($$select public.render_sms_template('', '{}')$$, '42501',
 select tests.act_as('ada');
 select throws_ok(c.call, '42501', 'permission denied for function ' || c.name, c.name || ' is not the owner''s')
   from callers as c order by c.name;
+select cmp_ok(length(public.render_sms_template(repeat('{{a}}', 100000), jsonb_build_object('a', repeat('x', 10000)))), '<',
+  6000000, 'a few placeholders do not make a gigabyte');
+select is(length(public.render_sms_template('{{a}}', jsonb_build_object('a', repeat('x', 1700)))), 1601,
+  'a value too long to be sent stays too long');
 select is(public.render_sms_template('Hi {{client_name}}', '{"client_name": "Ann"}'), 'Hi Ann',
   'a signed-in coach renders a template');
 select is(public.render_sms_template(p_template_body => 'At {{Address_1}}, {{not there}}', p_variables => '{"Address_1": "Bay St"}'),
