@@ -52,6 +52,12 @@ test-db *args: install
 test-postgres-18 *args: install
     COACH_OS_POSTGRES=18 "{{ python }}" -m pytest "$@"
 
+# Random lives of packs for half an hour and a backlog of 100,000 bookings; SOAK_SEED=… plays the same again
+[no-exit-message]
+@soak *args: install
+    SOAK_EXAMPLES="${SOAK_EXAMPLES:-2000}" SOAK_STEPS="${SOAK_STEPS:-100}" SOAK_BACKLOG="${SOAK_BACKLOG:-100000}" \
+        "{{ python }}" -m pytest tests/py/sessions "$@"
+
 # Browser test and the coach's day, on a stack of their own
 [no-exit-message]
 @test-e2e: install

@@ -16,13 +16,13 @@ BATCH = 500
 
 
 async def complete_past(database: Database) -> int:
-    """Complete every confirmed booking that has ended, in batches; returns how many."""
+    """Complete every confirmed booking that has ended, in batches; returns how many.
+
+    Those that somebody else is changing at this moment are left for the next run.
+    """
     completed = 0
-    while True:
-        batch = int(await database.value("complete_past_bookings", p_now=datetime.now(UTC), p_limit=BATCH))
+    while batch := int(await database.value("complete_past_bookings", p_now=datetime.now(UTC), p_limit=BATCH)):
         completed += batch
-        if batch < BATCH:
-            break
     if completed:
         log.info("bookings_completed", completed=completed)
     return completed

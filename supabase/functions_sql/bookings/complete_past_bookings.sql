@@ -5,8 +5,11 @@ create or replace function app.complete_past_bookings(
 as $$
 declare
   v_due uuid[];
+  v_packs uuid[];
   v_completed integer;
 begin
+  -- This waits for nobody: a booking, or a pack, that somebody is changing at this moment is left for the next call. So
+  -- a transaction that hangs holds up what it holds, not every org's bookings, and no two callers ever deadlock.
   select array_agg(d.id) into v_due
     from (
       select b.id
@@ -16,19 +19,24 @@ begin
        limit p_limit
          for no key update skip locked
     ) as d;
-  -- Two callers with bookings on the same packs take them in one order, so that neither waits for the other in turn.
-  perform from public.client_purchases as p
-    where p.id in (select b.purchase_id from public.bookings as b where b.id = any (v_due))
-    order by p.id
-      for no key update;
-  update public.bookings as b set status = 'completed' where b.id = any (v_due);
+  select array_agg(l.id) into v_packs
+    from (
+      select p.id
+        from public.client_purchases as p
+       where p.id in (select b.purchase_id from public.bookings as b where b.id = any (v_due))
+         for no key update skip locked
+    ) as l;
+  update public.bookings as b
+     set status = 'completed'
+   where b.id = any (v_due) and (b.purchase_id is null or b.purchase_id = any (v_packs));
   get diagnostics v_completed = row_count;
   return v_completed;
 end;
 $$;
 comment on function app.complete_past_bookings(timestamptz, integer) is
-  'Completes up to p_limit confirmed bookings that ended by p_now, oldest first, and with them deducts their '
-  'sessions (app.settle_booking). Returns how many. Any number of callers may run it at once.';
+  'Completes up to p_limit confirmed bookings that ended by p_now, oldest first, and with them deducts their sessions '
+  '(app.settle_booking). Returns how many; 0: none is left but what others hold right now. Any number of callers may '
+  'run it at once.';
 revoke all on function app.complete_past_bookings(timestamptz, integer)
   from public, anon, authenticated, service_role;
 grant execute on function app.complete_past_bookings(timestamptz, integer) to coach_os_worker;
