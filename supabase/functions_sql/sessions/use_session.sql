@@ -15,7 +15,12 @@ begin
   if p_booking_id is null and app.take_completion_credit(p_purchase_id, p_now) then
     return true;
   end if;
-  return app.take_session(p_purchase_id, p_booking_id, p_now) is null;
+  if app.take_session(p_purchase_id, p_booking_id, p_now) is not null then
+    return false;
+  end if;
+  -- Has app.settle_booking() look again at a booking that was charged when its pack could not pay.
+  update public.bookings as b set forfeited = b.forfeited where b.id = p_booking_id and b.uncovered_reason is not null;
+  return true;
 end;
 $$;
 comment on function app.use_session(uuid, uuid, timestamptz) is
