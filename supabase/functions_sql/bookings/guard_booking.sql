@@ -5,9 +5,16 @@ declare
   v_settings public.booking_settings;
   v_problem text;
 begin
+  -- What follows looks, after it has waited its turn, at what others have committed meanwhile. A snapshot that is older
+  -- does not show that: times and sessions would be given away twice.
+  if current_setting('transaction_isolation') in ('repeatable read', 'serializable') then
+    raise exception using errcode = 'PT500', message = 'isolation_not_read_committed',
+      hint = 'Write bookings in a transaction of isolation level read committed.';
+  end if;
   -- Whoever puts a booking somewhere takes turns with everybody who does so in this org: a client's look at what is
   -- free stays true until their booking is committed. Foreign keys to the org are not held up by this lock.
-  if tg_op = 'INSERT' or new.start_time <> old.start_time or new.end_time <> old.end_time then
+  if tg_op = 'INSERT' or new.start_time <> old.start_time or new.end_time <> old.end_time
+     or (old.status in ('cancelled', 'no_show') and new.status in ('pending', 'confirmed')) then
     perform from public.orgs as o where o.id = new.org_id for no key update;
   end if;
   if tg_op = 'UPDATE' and old.status = 'cancelled' and new.status = 'completed' then
@@ -18,10 +25,14 @@ begin
     -- The existing calendar changes the client and keeps the pack; a pack pays for its own client only.
     new.purchase_id := null;
   end if;
-  if tg_op = 'UPDATE' and new.purchase_id <> old.purchase_id then
-    -- Two that swap packs lock both in one order, so that neither waits for the other in turn.
+  if tg_op = 'UPDATE' and (new.purchase_id is distinct from old.purchase_id
+                           or (new.status <> old.status and new.status in ('pending', 'confirmed'))) then
+    -- Two that swap packs lock both in one order, so that neither waits for the other in turn. What was charged by
+    -- hand may have been paid by yet another pack.
     perform from public.client_purchases as p
-      where p.id in (new.purchase_id, old.purchase_id) order by p.id for no key update;
+      where p.id = any (array[new.purchase_id, old.purchase_id, app.paid_by(new.id)])
+      order by p.id
+        for no key update;
   end if;
   if new.status not in ('no_show', 'cancelled') then
     new.forfeited := false;

@@ -20,6 +20,15 @@ begin
     raise exception using errcode = 'PT409', message = 'booking_not_charged',
       hint = 'Only a booking that took place, or was forfeited, takes a session.';
   end if;
+  -- Charged by hand it may have been paid by another pack than it names. In the order of app.guard_booking().
+  perform from public.client_purchases as p
+    where p.org_id = v_booking.org_id
+      and p.id = any (array[p_purchase_id, v_booking.purchase_id, app.paid_by(p_booking_id)])
+    order by p.id
+      for no key update;
+  if app.paid_by(p_booking_id) <> p_purchase_id then
+    perform app.give_back_session(p_booking_id, 'other_pack');
+  end if;
   -- app.settle_booking() moves the charge from the pack before, or takes what that could not pay …
   update public.bookings as b set purchase_id = p_purchase_id where b.id = p_booking_id;
   -- … but not again what was given back by hand; and it says only in the row why it could not.

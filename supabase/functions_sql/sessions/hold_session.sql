@@ -15,6 +15,11 @@ begin
   -- one shares the row, and two would wait for each other.
   select p.* into v_purchase from public.client_purchases as p where p.id = new.purchase_id for no key update;
   v_problem := app.pack_problem(v_purchase, new.client_id, new.start_time);
+  -- What the pack could not pay where it was, it need not pay where it is moved to: app.settle_booking() will tell.
+  if v_holds_already and new.client_id = old.client_id
+     and app.pack_problem(v_purchase, old.client_id, old.start_time) is not null then
+    v_problem := null;
+  end if;
   -- One that has its session from this pack is used already, or gives back (app.settle_booking, after this) what it
   -- holds from then on.
   if v_problem is null and not v_holds_already and app.paid_by(new.id) is distinct from new.purchase_id

@@ -449,6 +449,70 @@ async def test_two_bookings_that_swap_packs_do_not_deadlock(studio: Studio, worl
     assert_sound(world)
 
 
+@pytest.mark.parametrize("role", ["service_role", "authenticated"])
+async def test_a_client_waits_for_a_cancelled_booking_that_comes_back(studio: Studio, world: World, role: str) -> None:
+    packs = [world.pack(studio.org) for _ in range(2)]
+    who = studio.org.owner_id if role == "authenticated" else None
+    async with world.connected(1, who, role) as (first,), world.connected(1, role="service_role") as (portal,):
+        booking_id = await studio.insert(portal, studio.at(0), packs[0])
+        await first.execute("update public.bookings set status = 'cancelled' where id = %s", [booking_id])
+        work = first.execute("update public.bookings set status = 'confirmed' where id = %s", [booking_id])
+        async with behind(world, first, work, portal, studio.insert(portal, studio.at(0), packs[1])) as waiting:
+            await first.execute("commit")
+            [result] = await asyncio.gather(waiting, return_exceptions=True)
+
+    assert outcome(result) == "slot_taken"
+    assert_sound(world)
+
+
+async def test_covering_and_giving_back_what_other_packs_paid_do_not_deadlock(studio: Studio, world: World) -> None:
+    packs = [world.pack(studio.org, 5) for _ in range(2)]
+    bookings = [world.booking(studio.org, timedelta(hours=-3)) for _ in packs]
+    async with (
+        world.connected(2, studio.org.owner_id) as tabs,
+        world.connected(2, studio.org.owner_id) as others,
+    ):
+        # Charged by hand: the bookings themselves name no pack.
+        for booking_id, pack_id in zip(bookings, packs, strict=True):
+            assert await world.use(tabs[0], pack_id, booking_id)
+            await world.complete(tabs[0], booking_id)
+        for other, pack_id in zip(others, packs, strict=True):
+            await other.execute("begin")
+            await other.execute("update public.client_purchases set payment_method = 'card' where id = %s", [pack_id])
+        swaps = [
+            asyncio.ensure_future(tab.execute("select public.cover_booking(%s, %s)", [booking_id, pack_id]))
+            for tab, booking_id, pack_id in zip(tabs, bookings, reversed(packs), strict=True)
+        ]
+        await world.until_blocked(*tabs)
+        await asyncio.gather(*(other.execute("commit") for other in others))
+        await asyncio.gather(*swaps)
+
+    assert {row["sessions_used"] for row in world.rows("select sessions_used from public.client_purchases")} == {1}
+    assert_sound(world)
+
+
+@pytest.mark.parametrize("level", ["repeatable read", "serializable"])
+async def test_a_transaction_that_cannot_see_what_others_do_changes_no_booking(
+    studio: Studio, world: World, level: str
+) -> None:
+    world.pack(studio.org, 5)
+    queries = [
+        "insert into public.bookings (org_id, client_id, purchase_id, start_time, end_time)"
+        " select org_id, client_id, id, now(), now() + interval '1 hour' from public.client_purchases",
+        "update public.bookings set status = 'cancelled'",
+    ]
+    async with world.connected(1, role="service_role") as (portal,):
+        booking_id = await studio.insert(portal, studio.at(0))
+        for query in queries:
+            await portal.execute("begin isolation level " + level)
+            with pytest.raises(psycopg.Error) as refused:
+                await portal.execute(query)
+            await portal.execute("rollback")
+            assert refused.value.diag.message_primary == "isolation_not_read_committed"
+
+    assert world.rows("select id, status from public.bookings") == [{"id": booking_id, "status": "confirmed"}]
+
+
 async def move(connection: Connection, booking_id: UUID, start: datetime) -> None:
     await connection.execute(
         "update public.bookings set start_time = %s, end_time = %s where id = %s",

@@ -1,6 +1,6 @@
 -- What is charged besides completed sessions, what a pack could not pay, and how that is settled.
 begin;
-select plan(67);
+select plan(72);
 
 select tests.open_org('ada');
 select tests.open_org('eve');
@@ -271,6 +271,29 @@ update public.bookings set purchase_id = null where id = tests.id('booking', 'ex
 select tests.act_as_admin();
 select pg_temp.same((pg_temp.used('later'), pg_temp.uncovered('expired since')), (1, null::text),
   'taken off its pack by the coach it costs nothing, which is the coach''s to decide');
+
+-- Two other ways in which a charged booking comes to be paid.
+select tests.pack('topped up', 'ada', 1), tests.pack('paid instead', 'ada', 3);
+select pg_temp.on_pack('by hand', 'topped up', tests.soon(-7));
+update public.client_purchases set sessions_total = 0 where id = tests.id('pack', 'topped up');
+select pg_temp.become('by hand', 'completed');
+select is(pg_temp.uncovered('by hand'), 'no_session_left', 'one that is not paid');
+update public.client_purchases set sessions_total = 1 where id = tests.id('pack', 'topped up');
+select tests.act_as('ada');
+select is(public.use_session(tests.id('pack', 'topped up'), tests.id('booking', 'by hand')), true, 'is charged by hand');
+select tests.act_as_admin();
+select pg_temp.same((pg_temp.uncovered('by hand'), pg_temp.used('topped up'), pg_temp.told('by hand')),
+  (null::text, 1, '+completed'), 'and is no longer listed');
+select pg_temp.on_pack('elsewhere', 'later', tests.soon(-8));
+select tests.act_as('ada');
+select is(public.use_session(tests.id('pack', 'paid instead'), tests.id('booking', 'elsewhere')), true,
+  'charged to another pack than it is on');
+select tests.act_as_admin();
+select pg_temp.become('elsewhere', 'completed');
+select pg_temp.cover('elsewhere', 'later');
+select pg_temp.same(
+  (pg_temp.used('paid instead'), pg_temp.used('later'), app.paid_by(tests.id('booking', 'elsewhere'))),
+  (0, 2, tests.id('pack', 'later')), 'the pack it is on pays when the coach says so');
 
 select is_empty('select * from app.session_discrepancies()', 'every counter is the sum of its ledger');
 

@@ -1,6 +1,6 @@
 -- A booking on a pack holds one of its sessions; a pack never holds more than it has, nor for whom it may not.
 begin;
-select plan(67);
+select plan(70);
 
 select tests.open_org('ada');
 select tests.open_org('eve');
@@ -157,6 +157,18 @@ select throws_ok($$update public.bookings set purchase_id = tests.id('pack', 'un
   where id = tests.id('booking', 'before it expires')$$, 'PT409', 'pack_unpaid', 'which must be a paid one');
 select tests.act_as_admin();
 select is(array[pg_temp.left_to_book('expired'), pg_temp.left_to_book('good')], array[10, 9], 'the hold went with it');
+
+-- What is on a pack that cannot pay any more can still be moved: it takes nothing from it, there as here.
+select tests.pack(n, 'ada', 2) from unnest(array['refunded since', 'unpaid since', 'expired since']) as n;
+select pg_temp.book(n, n, tests.soon(11, 9)) from unnest(array['refunded since', 'unpaid since', 'expired since']) as n;
+update public.client_purchases set payment_status = 'refunded' where id = tests.id('pack', 'refunded since');
+update public.client_purchases set payment_status = 'pending' where id = tests.id('pack', 'unpaid since');
+update public.client_purchases set expires_at = tests.soon(10) where id = tests.id('pack', 'expired since');
+select tests.act_as('ada');
+select lives_ok(format($$update public.bookings set start_time = tests.soon(11), end_time = tests.soon(11, 11)
+  where id = tests.id('booking', %L)$$, n), n || ': it can be moved')
+  from unnest(array['refunded since', 'unpaid since', 'expired since']) as n;
+select tests.act_as_admin();
 
 -- The existing calendar changes a booking's client and keeps the pack.
 select tests.act_as('ada');
