@@ -229,7 +229,9 @@ class Model:
         holds_already = old is not None and old.holding and old.pack_id == new.pack_id
         if not holds_already or (old is not None and old.start != new.start):
             problem = pack.problem(new.client_id, new.start)
-            if problem:
+            # What the pack could not pay where it was, it need not pay where it is moved to.
+            bad_before = old is not None and holds_already and pack.problem(old.client_id, old.start)
+            if problem and not (bad_before and old is not None and old.client_id == new.client_id):
                 raise Refused(problem)
         # What it took from this very pack comes back to it.
         if not holds_already and new.paid_by != pack.id and pack.left <= self.held(pack.id, but_for=new.id):
@@ -276,7 +278,7 @@ class Model:
         if pack_id not in self.packs:
             raise Refused(PACK_NOT_FOUND)
         new = replace(booking)
-        if booking.pack_id != pack_id:
+        if booking.pack_id != pack_id or booking.paid_by not in (None, pack_id):
             self.give_back(new)
         new.pack_id = pack_id
         problem = self.take(self.packs[pack_id], new, new.start)

@@ -1,5 +1,5 @@
 begin;
-select plan(59);
+select plan(61);
 
 select tests.org('ada');
 select tests.org('eve');
@@ -182,6 +182,16 @@ select is(public.use_session(tests.id('pack', 'second')), true, 'a service key m
 select tests.act_as_anon();
 select throws_ok($$select public.release_session(tests.id('pack', 'ada'))$$, '42501', null, 'anon may not give back');
 select tests.act_as_admin();
+
+-- A pack that is only being written down (pending, never used) is corrected and deleted without a trace.
+select tests.pack('typo', 'ada', 10);
+update public.client_purchases set payment_status = 'pending' where id = tests.id('pack', 'typo');
+select tests.act_as('ada');
+update public.client_purchases set sessions_total = 5 where id = tests.id('pack', 'typo');
+select lives_ok($$delete from public.client_purchases where id = tests.id('pack', 'typo')$$,
+  'a pending pack that was corrected can be deleted');
+select tests.act_as_admin();
+select is_empty($$select 1 from public.client_purchases where id = tests.id('pack', 'typo')$$, 'and is gone');
 
 select is_empty($$select * from app.session_discrepancies()$$, 'every counter is the sum of its ledger');
 
