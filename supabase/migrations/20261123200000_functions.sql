@@ -3109,6 +3109,30 @@ comment on function app.local_to_instant(timestamp, text) is
 revoke all on function app.local_to_instant(timestamp, text) from public, anon, authenticated, service_role;
 -- <<< functions_sql/orgs/local_to_instant.sql
 
+-- >>> functions_sql/orgs/lock_my_orgs.sql
+create or replace function app.lock_my_orgs() returns trigger
+  language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  -- Before the statement, for a row trigger comes when its row is locked already.
+  perform from public.orgs as o
+    where o.id = any (array(select app.my_staff_org_ids()))
+    order by o.id
+      for no key update;
+  return null;
+end;
+$$;
+comment on function app.lock_my_orgs() is
+  'Whoever writes a time zone, through the org or through a mirror of it, locks the org first and then the mirrors: so '
+  'two who do it at once wait for each other in turn, and neither is refused.';
+revoke all on function app.lock_my_orgs() from public, anon, authenticated, service_role;
+
+create or replace trigger booking_settings_lock_org before insert or update of timezone on public.booking_settings
+  for each statement execute function app.lock_my_orgs();
+create or replace trigger sms_settings_lock_org before insert or update of timezone on public.sms_settings
+  for each statement execute function app.lock_my_orgs();
+-- <<< functions_sql/orgs/lock_my_orgs.sql
+
 -- >>> functions_sql/orgs/my_org_ids.sql
 -- Set-based on purpose: `org_id = any (array(select app.my_org_ids()))` runs once per query and uses the index.
 -- In plpgsql, like all that policies call: it plans its query once per session, a function in SQL once per use, which
