@@ -42,7 +42,11 @@ export NEXT_TELEMETRY_DISABLED := "1"
     "{{ python }}" -m devstack.reset
 
 # Run every check: linters, database and sidecar tests, browser tests
-test: lint test-db test-postgres-18 test-e2e
+test: lint test-databases test-e2e
+
+# The database and sidecar tests on both versions of Postgres, side by side
+[parallel]
+test-databases: test-db test-postgres-18
 
 # Database and sidecar tests only; arguments go to pytest
 test-db *args: install
