@@ -18,11 +18,12 @@ begin
       hint = 'The pack has no session left to use, or none to give back.';
   end if;
   perform set_config('coach_os.ledger_entry', '', true);
-  if new.booking_id is not null and new.delta > 0 then
-    -- Whoever pays for it, the booking is covered from here on.
-    update public.bookings as b
-       set uncovered_reason = null
-     where b.id = new.booking_id and b.uncovered_reason is not null;
+  -- Whoever pays for it, the booking is covered from here on. Looked for first: an update has triggers of its own, also
+  -- when it finds nothing.
+  if new.delta > 0 and exists (
+       select from public.bookings as b where b.id = new.booking_id and b.uncovered_reason is not null
+     ) then
+    update public.bookings as b set uncovered_reason = null where b.id = new.booking_id;
   end if;
   return new;
 end;
