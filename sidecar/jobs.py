@@ -6,6 +6,7 @@ functions they call decide by state. So a killed worker, two workers or a repeat
 
 from __future__ import annotations
 
+import asyncio
 import re
 from importlib import metadata
 from pathlib import Path
@@ -53,10 +54,16 @@ def create_jobs(database_url: Secret, database: Database, sender: TwilioSender) 
         )
     )
 
+    completing = asyncio.Lock()
+
     @app.periodic(cron="* * * * *")
     @app.task(name="bookings.complete_past", queueing_lock="bookings.complete_past", pass_context=False)
     async def complete_past_bookings(timestamp: int) -> None:  # noqa: ARG001 - state decides, not the slot
-        await complete_past(database)
+        # A long backlog outlasts a minute. The run under way also takes what has come due since; another one a minute
+        # beside it would leave no place for texts. Not a lock of the job's: a killed worker never lets go of that.
+        if not completing.locked():
+            async with completing:
+                await complete_past(database)
 
     @app.periodic(cron="* * * * *")
     @app.task(name="sms.tick", queueing_lock="sms.tick")
