@@ -1,6 +1,6 @@
 -- DATA-02: a booking that ends while nobody looks is completed and deducted, once, whoever completes it.
 begin;
-select plan(51);
+select plan(52);
 
 select tests.org('ada');
 select tests.org('eve');
@@ -177,6 +177,24 @@ end;
 $$;
 select lives_ok($$select app.complete_past_bookings('2026-04-04')$$, 'one that names another org''s pack stops nothing');
 select is(pg_temp.used('eve'), (select eve from before_it), 'and that pack is not charged');
+
+-- More due at once than the pack has left: the oldest take what is there, in whatever order they were written.
+select tests.pack('short', 'ada', 4);
+do $$
+begin
+  for i in 1 .. 4 loop
+    perform tests.booking('short ' || i, 'ada', '2026-04-10 01:00Z'::timestamptz - i * interval '1 day');
+    update public.bookings set purchase_id = tests.id('pack', 'short') where id = tests.id('booking', 'short ' || i);
+  end loop;
+  update public.client_purchases set sessions_total = 2 where id = tests.id('pack', 'short');
+  perform app.complete_past_bookings('2026-04-20');
+end;
+$$;
+select results_eq(
+  $$select n, b.status, b.uncovered_reason from generate_series(1, 4) as n
+      join public.bookings as b on b.id = tests.id('booking', 'short ' || n) order by n$$,
+  $$values (1, 'completed', 'no_session_left'), (2, 'completed', 'no_session_left'), (3, 'completed', null),
+           (4, 'completed', null)$$, 'all are completed, the two oldest are paid');
 
 select is_empty('select * from app.session_discrepancies()', 'every counter is the sum of its ledger');
 
