@@ -352,7 +352,9 @@ as $$
 declare
   v_due uuid[];
   v_packs uuid[];
+  v_short uuid[];
   v_completed integer;
+  v_id uuid;
 begin
   -- This waits for nobody: a booking, or a pack, that somebody is changing at this moment is left for the next call. So
   -- a transaction that hangs holds up what it holds, not every org's bookings, and no two callers ever deadlock.
@@ -372,17 +374,37 @@ begin
        where p.id in (select b.purchase_id from public.bookings as b where b.id = any (v_due))
          for no key update skip locked
     ) as l;
+  select array_agg(s.id) into v_short
+    from (
+      select p.id
+        from public.bookings as b
+        join public.client_purchases as p on p.id = b.purchase_id
+       where b.id = any (v_due) and p.id = any (v_packs)
+       group by p.id
+      having count(*) > coalesce(p.sessions_remaining, 0)
+    ) as s;
   update public.bookings as b
      set status = 'completed'
-   where b.id = any (v_due) and (b.purchase_id is null or b.purchase_id = any (v_packs));
+   where b.id = any (v_due)
+     and (b.purchase_id is null or (b.purchase_id = any (v_packs) and b.purchase_id <> all (coalesce(v_short, '{}'))));
   get diagnostics v_completed = row_count;
+  -- Nothing says in which order a statement changes its rows. Where a pack has less left than is due, order matters.
+  for v_id in
+    select b.id
+      from public.bookings as b
+     where b.id = any (v_due) and b.purchase_id = any (v_short)
+     order by b.end_time, b.id
+  loop
+    update public.bookings as b set status = 'completed' where b.id = v_id;
+    v_completed := v_completed + 1;
+  end loop;
   return v_completed;
 end;
 $$;
 comment on function app.complete_past_bookings(timestamptz, integer) is
   'Completes up to p_limit confirmed bookings that ended by p_now, oldest first, and with them deducts their sessions '
-  '(app.settle_booking). Returns how many; 0: none is left but what others hold right now. Any number of callers may '
-  'run it at once.';
+  '(app.settle_booking): of a pack that has too few left, the oldest take them. Returns how many; 0: none is left but '
+  'what others hold right now. Any number of callers may run it at once.';
 revoke all on function app.complete_past_bookings(timestamptz, integer)
   from public, anon, authenticated, service_role;
 grant execute on function app.complete_past_bookings(timestamptz, integer) to coach_os_worker;
@@ -3445,11 +3467,12 @@ begin
       hint = 'The pack has no session left to use, or none to give back.';
   end if;
   perform set_config('coach_os.ledger_entry', '', true);
-  if new.booking_id is not null and new.delta > 0 then
-    -- Whoever pays for it, the booking is covered from here on.
-    update public.bookings as b
-       set uncovered_reason = null
-     where b.id = new.booking_id and b.uncovered_reason is not null;
+  -- Whoever pays for it, the booking is covered from here on. Looked for first: an update has triggers of its own, also
+  -- when it finds nothing.
+  if new.delta > 0 and exists (
+       select from public.bookings as b where b.id = new.booking_id and b.uncovered_reason is not null
+     ) then
+    update public.bookings as b set uncovered_reason = null where b.id = new.booking_id;
   end if;
   return new;
 end;
@@ -3516,11 +3539,14 @@ grant execute on function public.bookable_sessions_remaining(uuid) to authentica
 -- <<< functions_sql/sessions/bookable_sessions_remaining.sql
 
 -- >>> functions_sql/sessions/charge_reason.sql
+-- plpgsql, as for everything that each completed booking calls: a SQL function is planned anew by every statement.
 create or replace function app.charge_reason(p_status text) returns text
-  language sql immutable parallel safe security invoker set search_path = ''
+  language plpgsql immutable parallel safe security invoker set search_path = ''
 as $$
-  select case p_status when 'no_show' then 'no_show' when 'cancelled' then 'late_cancellation'
+begin
+  return case p_status when 'no_show' then 'no_show' when 'cancelled' then 'late_cancellation'
                        when 'completed' then 'completed' end;
+end;
 $$;
 comment on function app.charge_reason(text) is
   'What a booking in this state is charged for: completed, no_show, late_cancellation; null: in advance.';
@@ -4602,23 +4628,27 @@ revoke all on function app.queue_sms(uuid, uuid, text, timestamptz, text, uuid, 
 
 -- >>> functions_sql/sms/render_sms_template.sql
 create or replace function app.render_sms_template(p_template_body text, p_variables jsonb) returns text
-  language sql immutable security invoker set search_path = ''
+  language plpgsql immutable security invoker set search_path = ''
 as $$
+begin
   -- Nobody asks for a gigabyte by a long value that many placeholders name: past the 1600 characters that are sent, a
   -- value is cut, and a template past ten times as many.
   -- Cut at each opening once: a value that itself looks like a placeholder is text, not a placeholder.
-  select coalesce(
-           string_agg(
-             case
-               when p.n = 1 then p.piece
-               when m.parts is null then '{{' || p.piece
-               else left(coalesce(p_variables ->> m.parts[1], ''), 1601) || m.parts[2]
-             end,
-             '' order by p.n
-           ),
-           '')
-    from string_to_table(left(p_template_body, 16000), '{{') with ordinality as p (piece, n)
-    left join lateral regexp_match(p.piece, '^\s*([A-Za-z0-9_]+)\s*\}\}(.*)$', 's') as m (parts) on p.n > 1;
+  return (
+    select coalesce(
+             string_agg(
+               case
+                 when p.n = 1 then p.piece
+                 when m.parts is null then '{{' || p.piece
+                 else left(coalesce(p_variables ->> m.parts[1], ''), 1601) || m.parts[2]
+               end,
+               '' order by p.n
+             ),
+             '')
+      from string_to_table(left(p_template_body, 16000), '{{') with ordinality as p (piece, n)
+      left join lateral regexp_match(p.piece, '^\s*([A-Za-z0-9_]+)\s*\}\}(.*)$', 's') as m (parts) on p.n > 1
+  );
+end;
 $$;
 comment on function app.render_sms_template(text, jsonb) is
   'Fills {{placeholders}} from a JSON object; one that is missing there becomes empty.';
@@ -4635,6 +4665,19 @@ comment on function public.render_sms_template(text, jsonb) is
 revoke all on function public.render_sms_template(text, jsonb) from public, anon, authenticated, service_role;
 grant execute on function public.render_sms_template(text, jsonb) to authenticated, service_role;
 -- <<< functions_sql/sms/render_sms_template.sql
+
+-- >>> functions_sql/sms/session_time.sql
+create or replace function app.session_time(p_at timestamptz, p_timezone text) returns text
+  language plpgsql stable parallel safe security invoker set search_path = ''
+as $$
+begin
+  return app.format_local(p_at, p_timezone, 'FMDy FMDD FMMon "at" FMHH12:MI am');
+end;
+$$;
+comment on function app.session_time(timestamptz, text) is
+  'When a session is, as every text says it: "Mon 5 Jan at 9:00 am", in an IANA zone.';
+revoke all on function app.session_time(timestamptz, text) from public, anon, authenticated, service_role;
+-- <<< functions_sql/sms/session_time.sql
 
 -- >>> functions_sql/sms/take_provider_id.sql
 create or replace function app.take_provider_id() returns trigger
