@@ -20,14 +20,6 @@ if TYPE_CHECKING:
     Connection = AsyncConnection[DictRow]
 
 
-async def until_blocked(watcher: Connection, connection: Connection) -> None:
-    """Return once Postgres itself says that `connection` waits for another."""
-    waits = "select 1 where cardinality(pg_blocking_pids(%s)) > 0"
-    async with asyncio.timeout(10):
-        while not await (await watcher.execute(waits, [connection.info.backend_pid])).fetchone():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-
-
 @asynccontextmanager
 async def signed_in(world: World, *users: UUID) -> AsyncIterator[list[Connection]]:
     """A connection of each user, as the API makes them."""
@@ -101,11 +93,11 @@ async def test_who_waits_for_another_sees_how_it_ended(world: World, end: str) -
     invite(world, org, "SECOND-WAITS")
     first_user, second_user = world.user(), world.user()
 
-    async with signed_in(world, first_user, second_user) as (first, second), await world.connect() as watcher:
+    async with signed_in(world, first_user, second_user) as (first, second):
         await first.execute("begin")
         assert await redeem(first, "SECOND-WAITS") == org.client_id
         waiting = asyncio.ensure_future(redeem(second, "SECOND-WAITS"))
-        await until_blocked(watcher, second)
+        await world.until_blocked(second)
         await first.execute(end)
         answer = await waiting
 
@@ -121,11 +113,11 @@ async def test_two_codes_of_one_client(world: World, end: str) -> None:
     invite(world, org, "SECOND-CODE")
     first_user, second_user = world.user(), world.user()
 
-    async with signed_in(world, first_user, second_user) as (first, second), await world.connect() as watcher:
+    async with signed_in(world, first_user, second_user) as (first, second):
         await first.execute("begin")
         assert await redeem(first, "FIRST-CODE") == org.client_id
         waiting = asyncio.ensure_future(redeem(second, "SECOND-CODE"))
-        await until_blocked(watcher, second)
+        await world.until_blocked(second)
         await first.execute(end)
         answer = await waiting
 
@@ -140,11 +132,11 @@ async def test_one_user_redeems_codes_of_two_coaches(world: World, end: str) -> 
     invite(world, two, "OF-THE-OTHER")
     user = world.user()
 
-    async with signed_in(world, user, user) as (first, second), await world.connect() as watcher:
+    async with signed_in(world, user, user) as (first, second):
         await first.execute("begin")
         assert await redeem(first, "OF-THE-ONE") == one.client_id
         waiting = asyncio.ensure_future(redeem(second, "OF-THE-OTHER"))
-        await until_blocked(watcher, second)
+        await world.until_blocked(second)
         await first.execute(end)
         answer = await waiting
 
@@ -159,12 +151,12 @@ async def test_a_coach_takes_back_while_the_user_redeems_again(world: World) -> 
     invite(world, org, "BACK-AND-FORTH")
     user = world.user()
 
-    async with signed_in(world, user, org.owner_id) as (app, coach), await world.connect() as watcher:
+    async with signed_in(world, user, org.owner_id) as (app, coach):
         assert await redeem(app, "BACK-AND-FORTH") == org.client_id
         await coach.execute("begin")
         await coach.execute("update public.clients set auth_user_id = null where id = %s", [org.client_id])
         waiting = asyncio.ensure_future(redeem(app, "BACK-AND-FORTH"))
-        await until_blocked(watcher, app)
+        await world.until_blocked(app)
         await coach.execute("commit")
         assert await waiting == "invite_not_found"
 

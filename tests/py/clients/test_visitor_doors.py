@@ -25,14 +25,6 @@ ANSWERS = json.dumps({"full_name": "Jo Lee", "phone": "0412 345 678", "goals": [
 CODE = "FRIENDS1"
 
 
-async def until_blocked(watcher: Connection, connection: Connection) -> None:
-    """Return once Postgres itself says that `connection` waits for another."""
-    waits = "select 1 where cardinality(pg_blocking_pids(%s)) > 0"
-    async with asyncio.timeout(10):
-        while not await (await watcher.execute(waits, [connection.info.backend_pid])).fetchone():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-
-
 @asynccontextmanager
 async def visitors(world: World, count: int) -> AsyncIterator[list[Connection]]:
     """`count` connections as the API makes them for somebody who is not signed in."""
@@ -49,11 +41,11 @@ async def visitors(world: World, count: int) -> AsyncIterator[list[Connection]]:
 @asynccontextmanager
 async def one_behind_another(world: World, work: Work) -> AsyncIterator[tuple[Any, Connection, asyncio.Task[Any]]]:
     """What the first, whose transaction is still open, was told; the first; and the second, which waits for it."""
-    async with visitors(world, 2) as (first, second), await world.connect() as watcher:
+    async with visitors(world, 2) as (first, second):
         await first.execute("begin")
         told = await work(first)
         waiting = asyncio.ensure_future(work(second))
-        await until_blocked(watcher, second)
+        await world.until_blocked(second)
         yield told, first, waiting
 
 
@@ -157,11 +149,11 @@ async def test_a_link_taken_back_while_the_form_is_sent_takes_nothing(world: Wor
     token = invited(world, org)
     before = world.everything()
 
-    async with visitors(world, 1) as (tab,), await world.connect() as coach, await world.connect() as watcher:
+    async with visitors(world, 1) as (tab,), await world.connect() as coach:
         await coach.execute("begin")
         await coach.execute("update public.clients set onboarding_token = null where id = %s", [org.client_id])
         waiting = asyncio.ensure_future(submit(tab, token))
-        await until_blocked(watcher, tab)
+        await world.until_blocked(tab)
         await coach.execute("commit")
         with pytest.raises(psycopg.Error, match="token_not_found"):
             await waiting
@@ -194,11 +186,11 @@ async def test_a_waiver_signed_behind_another_is_signed_once(world: World, end: 
 async def test_a_waiver_revoked_while_it_is_signed_is_not_signed(world: World, end: str) -> None:
     token = sent_waiver(world, world.org())
 
-    async with visitors(world, 1) as (tab,), await world.connect() as coach, await world.connect() as watcher:
+    async with visitors(world, 1) as (tab,), await world.connect() as coach:
         await coach.execute("begin")
         await coach.execute("update public.client_waivers set status = 'expired'")
         waiting = asyncio.ensure_future(sign(tab, token))
-        await until_blocked(watcher, tab)
+        await world.until_blocked(tab)
         await coach.execute(end)
         if end == "commit":
             with pytest.raises(psycopg.Error, match="waiver_expired"):
@@ -268,12 +260,12 @@ async def test_a_lead_converted_in_two_tabs_counts_once(world: World) -> None:
     async with visitors(world, 1) as (tab,):
         await refer(tab, "sam@example.com")
 
-    async with await world.connect() as first, await world.connect() as second, await world.connect() as watcher:
+    async with await world.connect() as first, await world.connect() as second:
         convert = "update public.inquiries set status = 'WON', converted_client_id = %s"
         await first.execute("begin")
         await first.execute(convert, [clients[0]])
         waiting = asyncio.ensure_future(second.execute(convert, [clients[1]]))
-        await until_blocked(watcher, second)
+        await world.until_blocked(second)
         await first.execute("commit")
         await waiting
 

@@ -7,16 +7,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from conftest import World
-    from psycopg import AsyncConnection
-    from psycopg.rows import DictRow
-
-
-async def until_blocked(watcher: AsyncConnection[DictRow], connection: AsyncConnection[DictRow]) -> None:
-    """Return once Postgres itself says that `connection` waits for another."""
-    waits = "select 1 where cardinality(pg_blocking_pids(%s)) > 0"
-    async with asyncio.timeout(10):
-        while not await (await watcher.execute(waits, [connection.info.backend_pid])).fetchone():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
 
 
 async def test_what_is_audited_does_not_wait_for_a_change_of_the_org(world: World) -> None:
@@ -49,14 +39,14 @@ async def test_what_is_audited_does_not_wait_for_a_change_of_the_org(world: Worl
 async def test_an_org_takes_with_it_what_others_were_still_recording(world: World) -> None:
     org, neighbour = world.org(), world.org()
     kept = world.rows("select * from public.audit_events where org_id = %s", neighbour.id)
-    changing, deleting, watcher = await world.connect(), await world.connect(), await world.connect()
-    async with changing, deleting, watcher:
+    changing, deleting = await world.connect(), await world.connect()
+    async with changing, deleting:
         await changing.execute("begin")
         await changing.execute("update public.clients set notes = 'Hello' where org_id = %s", [org.id])
         await changing.execute("delete from public.offers where org_id = %s", [org.id])
 
         deletion = asyncio.create_task(deleting.execute("delete from public.orgs where id = %s", [org.id]))
-        await until_blocked(watcher, deleting)
+        await world.until_blocked(deleting)
         await changing.execute("commit")
         await deletion
 

@@ -42,23 +42,15 @@ async def queue(connection: Connection, org: Org, key: str) -> UUID | None:
     return message_id
 
 
-async def until_blocked(watcher: Connection, connection: Connection) -> None:
-    """Return once Postgres itself says that `connection` waits for another."""
-    waits = "select 1 where cardinality(pg_blocking_pids(%s)) > 0"
-    async with asyncio.timeout(10):
-        while not await (await watcher.execute(waits, [connection.info.backend_pid])).fetchone():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-
-
 @pytest.mark.parametrize("end", ["commit", "rollback"])
 async def test_the_second_with_a_key_waits_and_queues_only_what_the_first_took_back(world: World, end: str) -> None:
     org = world.org()
 
-    async with route(world) as first, route(world) as second, await world.connect() as watcher:
+    async with route(world) as first, route(world) as second:
         await first.execute("begin")
         told = await queue(first, org, "reminder")
         waiting = asyncio.ensure_future(queue(second, org, "reminder"))
-        await until_blocked(watcher, second)
+        await world.until_blocked(second)
         await first.execute(end)
         answer = await waiting
 
