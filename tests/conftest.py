@@ -10,13 +10,15 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from devstack.layout import ROOT, free_port
-from devstack.postgres import ADMIN, Cluster
+from devstack.layout import ROOT
+from devstack.postgres import ADMIN, throw_away
 from sidecar import jobs
 from sidecar.settings import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from devstack.postgres import Cluster
 
 TEMPLATE = "template_coach_os"
 PGTAP = ROOT / "node_modules" / "@electric-sql" / "pglite" / "dist" / "pgtap.tar.gz"
@@ -24,12 +26,10 @@ SUPPORT_SQL = ROOT / "tests" / "sql" / "support.sql"
 
 
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def cluster() -> Iterator[Cluster]:
     """A Postgres server of this test run's own."""
-    server = Cluster(tmp_path_factory.mktemp("cluster") / "postgres", free_port(), "test-password", durable=False)
-    server.start()
-    yield server
-    server.stop()
+    with throw_away() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
