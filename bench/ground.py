@@ -60,7 +60,7 @@ class Ground:
             started = time.perf_counter()
             self._template()
             self.cluster.create_database(name, TEMPLATE)
-            with self.connect(name) as db, self._careless(db):
+            with self.connect(name) as db, self.careless(db):
                 db.execute("select set_config('bench.orgs', %s, false)", [str(orgs)])
                 db.execute("select set_config('bench.bookings', %s, false)", [str(bookings)])
                 db.execute(DATA_SQL.read_bytes())
@@ -89,7 +89,7 @@ class Ground:
         return psycopg.connect(self.cluster.url(role, database), autocommit=True)
 
     @contextmanager
-    def _careless(self, db: Connection) -> Iterator[None]:
+    def careless(self, db: Connection) -> Iterator[None]:
         """While filling, a crash costs only time; afterwards the server is as durable as before."""
         db.execute("alter system set fsync = off")
         db.execute("alter system set full_page_writes = off")

@@ -5,12 +5,13 @@ create or replace function app.complete_past_bookings(
 as $$
 declare
   v_due uuid[];
+  v_orgs uuid[];
   v_packs uuid[];
   v_short uuid[];
   v_completed integer;
   v_id uuid;
 begin
-  -- This waits for nobody: a booking, or a pack, that somebody is changing at this moment is left for the next call. So
+  -- This waits for nobody: a booking, a pack or an org that somebody is changing at this moment is left for the next call. So
   -- a transaction that hangs holds up what it holds, not every org's bookings, and no two callers ever deadlock.
   select array_agg(d.id) into v_due
     from (
@@ -21,6 +22,16 @@ begin
        limit p_limit
          for no key update skip locked
     ) as d;
+  -- Changing an org's time zone locks it against new rows that refer to it, such as ledger entries and texts.
+  select array_agg(l.id) into v_orgs
+    from (
+      select o.id
+        from public.orgs as o
+       where o.id in (select b.org_id from public.bookings as b where b.id = any (v_due))
+         for key share skip locked
+    ) as l;
+  select array_agg(b.id) into v_due
+    from public.bookings as b where b.id = any (v_due) and b.org_id = any (v_orgs);
   select array_agg(l.id) into v_packs
     from (
       select p.id

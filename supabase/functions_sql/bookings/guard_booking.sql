@@ -25,7 +25,7 @@ begin
     -- The existing calendar changes the client and keeps the pack; a pack pays for its own client only.
     new.purchase_id := null;
   end if;
-  if tg_op = 'UPDATE' and (new.purchase_id is distinct from old.purchase_id
+  if tg_op = 'UPDATE' and (new.purchase_id is distinct from old.purchase_id or new.client_id <> old.client_id
                            or (new.status <> old.status and new.status in ('pending', 'confirmed'))) then
     -- Two that swap packs lock both in one order, so that neither waits for the other in turn. What was charged by
     -- hand may have been paid by yet another pack.

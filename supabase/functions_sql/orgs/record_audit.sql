@@ -3,6 +3,9 @@ create or replace function app.record_audit() returns trigger
   language plpgsql volatile security definer set search_path = '' set timezone = 'UTC'
 as $$
 begin
+  if tg_table_name = 'client_purchases' and coalesce(current_setting('coach_os.ledger_entry', true), '') <> '' then
+    return null;  -- the entry that moved the counter says who, when and why, and is append-only itself
+  end if;
   case tg_op
     when 'INSERT' then
       insert into public.audit_events (org_id, table_name, row_id, action, actor_role, changes)
@@ -29,7 +32,8 @@ begin
 end;
 $$;
 comment on function app.record_audit() is
-  'Writes what a statement changed to public.audit_events, one row for each row that it really changed.';
+  'Writes what a statement changed to public.audit_events, one row for each row that it really changed; '
+  'not what a ledger entry did to its pack''s counter, which public.session_ledger tells.';
 revoke all on function app.record_audit() from public, anon, authenticated, service_role;
 
 -- The audited tables. Why the others are not: tests/sql/orgs/test_audit.sql.

@@ -5,6 +5,7 @@ declare
   v_holds_already boolean := tg_op = 'UPDATE' and old.status in ('pending', 'confirmed')
                              and new.purchase_id is not distinct from old.purchase_id;
   v_purchase public.client_purchases;
+  v_left integer;
   v_problem text;
 begin
   if new.purchase_id is null or new.status not in ('pending', 'confirmed')
@@ -20,11 +21,16 @@ begin
      and app.pack_problem(v_purchase, old.client_id, old.start_time) is not null then
     v_problem := null;
   end if;
-  -- One that has its session from this pack is used already, or gives back (app.settle_booking, after this) what it
-  -- holds from then on.
-  if v_problem is null and not v_holds_already and app.paid_by(new.id) is distinct from new.purchase_id
-     and coalesce(v_purchase.sessions_remaining, 0) <= app.sessions_held(new.purchase_id, new.id) then
-    v_problem := 'no_session_left';
+  -- One that has its session from this pack gives it back (app.settle_booking, after this) and holds it from then on;
+  -- but for what was given back by hand before.
+  if v_problem is null and not v_holds_already then
+    v_left := coalesce(v_purchase.sessions_remaining, 0);
+    if app.paid_by(new.id) = new.purchase_id then
+      v_left := v_left + least(1, v_purchase.sessions_used);
+    end if;
+    if v_left <= app.sessions_held(new.purchase_id, new.id) then
+      v_problem := 'no_session_left';
+    end if;
   end if;
   if v_problem is not null then
     perform app.raise_booking_problem(v_problem);

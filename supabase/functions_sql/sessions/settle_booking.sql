@@ -4,7 +4,9 @@ as $$
 declare
   v_took boolean := tg_op = 'UPDATE' and app.takes_session(old.status, old.forfeited);
   v_takes boolean := app.takes_session(new.status, new.forfeited);
-  v_other_pack boolean := tg_op = 'UPDATE' and new.purchase_id is distinct from old.purchase_id;
+  -- Another client's session is not paid by this one's pack, whichever it named.
+  v_other_pack boolean := tg_op = 'UPDATE' and (new.purchase_id is distinct from old.purchase_id
+                                                or new.client_id <> old.client_id);
   v_uncovered text;
 begin
   if tg_op = 'UPDATE' and (v_other_pack or (v_took and not v_takes)

@@ -3,13 +3,12 @@ create or replace function app.use_session(
 ) returns boolean
   language plpgsql volatile security definer set search_path = ''
 as $$
+declare
+  v_org_id uuid;
 begin
-  -- A purchase of another org looks like one that does not exist; a booking must be of the same one.
-  if not exists (
-       select from public.client_purchases as p where p.id = p_purchase_id and app.acts_for_org(p.org_id)
-          and (p_booking_id is null or exists (
-                 select from public.bookings as b where b.id = p_booking_id and b.org_id = p.org_id))
-     ) then
+  select p.org_id into v_org_id from public.client_purchases as p where p.id = p_purchase_id;
+  -- A purchase of another org looks like one that does not exist.
+  if v_org_id is null or not app.acts_for_org(v_org_id) then
     return false;
   end if;
   if p_booking_id is null and app.take_completion_credit(p_purchase_id, p_now) then

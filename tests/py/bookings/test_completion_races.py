@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -200,6 +200,58 @@ async def test_a_worker_passes_by_what_a_tab_holds_and_finds_it_the_next_time(wo
         free,
     }
     assert_deducted(world, pack_id, [held])
+
+
+async def test_whoever_cancels_while_others_complete_is_heard_or_comes_too_late(world: World) -> None:
+    """Cancelled first, a booking stays cancelled and costs nothing; completed first, it is given back."""
+    org = world.org()
+    pack_id = world.pack(org, 20)
+    bookings = [world.booking(org, timedelta(hours=-3 - number), pack_id) for number in range(10)]
+
+    async def cancel(connection: Connection) -> None:
+        for booking_id in bookings:
+            await connection.execute("update public.bookings set status = 'cancelled' where id = %s", [booking_id])
+
+    async def complete(tab: Connection) -> None:
+        for booking_id in bookings:
+            with suppress(psycopg.ProgrammingError):  # the tab has not heard of the cancellation
+                await world.complete(tab, booking_id)
+                await world.use(tab, pack_id)
+
+    async with (
+        world.connected(3, org.owner_id) as cancellers,
+        world.connected(3, org.owner_id) as tabs,
+        world.connected(3) as workers,
+    ):
+        await at_once(
+            *(complete(tab) for tab in tabs),
+            *(cancel(connection) for connection in cancellers),
+            *(world.complete_past(worker) for worker in workers),
+        )
+
+    assert world.rows("select id from public.bookings where status <> 'cancelled'") == []
+    assert world.value("select count(*) from public.bookings where app.paid_by(id) is not null") == 0
+    assert world.value("select sessions_used from public.client_purchases") == 0
+    assert world.rows("select * from app.session_discrepancies()") == []
+
+
+async def test_an_org_that_is_being_changed_holds_up_no_other(world: World) -> None:
+    """A change of its time zone, left open, keeps an org's rows from being referred to."""
+    changing, other = world.org(), world.org()
+    late = world.booking(changing, timedelta(hours=-5), world.pack(changing))
+    free = world.booking(other, timedelta(hours=-3), world.pack(other))
+
+    async with world.connected(1, changing.owner_id) as (coach,), world.connected(1) as (worker,):
+        await coach.execute("begin")
+        await coach.execute("update public.orgs set timezone = 'Australia/Perth' where id = %s", [changing.id])
+        async with asyncio.timeout(10):
+            assert await world.complete_past(worker) == 1
+        done = "select id from public.bookings where status = 'completed'"
+        assert [row["id"] for row in world.rows(done)] == [free]
+        await coach.execute("commit")
+        assert await world.complete_past(worker) == 1
+
+    assert {row["id"] for row in world.rows(done)} == {late, free}
 
 
 async def test_two_that_wait_for_each_other_end_with_one_deduction_each(world: World) -> None:

@@ -173,6 +173,8 @@ class Model:
         """Take one from the pack, for a booking once. Returns why not."""
         if booking is not None and booking.paid_by is not None:
             return None
+        if booking is not None and booking.status in ("cancelled", "no_show") and not booking.forfeited:
+            return "booking_not_charged"
         problem = pack.problem(booking.client_id if booking else None, at) or (
             None if pack.left > 0 else "no_session_left"
         )
@@ -233,14 +235,15 @@ class Model:
             bad_before = old is not None and holds_already and pack.problem(old.client_id, old.start)
             if problem and not (bad_before and old is not None and old.client_id == new.client_id):
                 raise Refused(problem)
-        # What it took from this very pack comes back to it.
-        if not holds_already and new.paid_by != pack.id and pack.left <= self.held(pack.id, but_for=new.id):
+        # What it took from this very pack comes back to it, unless a correction by hand brought it back before.
+        comes_back = min(1, pack.used) if new.paid_by == pack.id else 0
+        if not holds_already and pack.left + comes_back <= self.held(pack.id, but_for=new.id):
             raise Refused("no_session_left")
 
     def _settle(self, old: Booking | None, new: Booking) -> None:
         if new.pack_id is not None and new.pack_id not in self.packs:
             raise Refused(PACK_NOT_FOUND)
-        other_pack = old is not None and old.pack_id != new.pack_id
+        other_pack = old is not None and (old.pack_id != new.pack_id or old.client_id != new.client_id)
         was_charged = old is not None and old.charged
         called_off = old is not None and new.status != old.status and new.status in ("cancelled", "no_show")
         if other_pack or ((was_charged or called_off) and not new.charged):
