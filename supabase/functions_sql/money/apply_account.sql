@@ -9,9 +9,9 @@ begin
   -- Two of the same second cannot be put in order; what an account may do, it is asked for step by step, so the one that
   -- may more is the later one.
   update public.stripe_accounts as a
-     set charges_enabled = v_charges or (a.stripe_updated_at = p_at and a.charges_enabled),
-         payouts_enabled = v_payouts or (a.stripe_updated_at = p_at and a.payouts_enabled),
-         details_submitted = v_details or (a.stripe_updated_at = p_at and a.details_submitted),
+     set charges_enabled = v_charges or (a.stripe_updated_at is not distinct from p_at and a.charges_enabled),
+         payouts_enabled = v_payouts or (a.stripe_updated_at is not distinct from p_at and a.payouts_enabled),
+         details_submitted = v_details or (a.stripe_updated_at is not distinct from p_at and a.details_submitted),
          stripe_updated_at = p_at
    where a.org_id = p_org_id and a.stripe_account_id = p_account ->> 'id'
      and (a.stripe_updated_at is null or a.stripe_updated_at <= p_at);

@@ -7,6 +7,7 @@ declare
   v_by_rule boolean := pg_catalog.pg_has_role(
     current_user, (select c.relowner from pg_catalog.pg_class as c where c.oid = 'public.money_events'::regclass), 'usage'
   );
+  v_filled_in text[] := '{event_date,client_id,stripe_payment_intent_id,stripe_invoice_id,payout_id}';
 begin
   if tg_op = 'DELETE' and v_by_rule
      and (old.is_estimate or not exists (select from public.orgs as o where o.id = old.org_id)) then
@@ -20,11 +21,10 @@ begin
     if to_jsonb(new) - 'payout_id' = to_jsonb(old) - 'payout_id' then
       return new;
     end if;
-    if v_by_rule
-       and to_jsonb(new) - '{event_date,client_id,stripe_payment_intent_id,stripe_invoice_id,payout_id}'::text[]
-           - case when old.is_estimate then '{amount_cents,currency,tax_cents,is_estimate}'::text[] else '{}' end
-         = to_jsonb(old) - '{event_date,client_id,stripe_payment_intent_id,stripe_invoice_id,payout_id}'::text[]
-           - case when old.is_estimate then '{amount_cents,currency,tax_cents,is_estimate}'::text[] else '{}' end
+    if old.is_estimate then
+      v_filled_in := v_filled_in || '{amount_cents,currency,tax_cents,is_estimate}'::text[];
+    end if;
+    if v_by_rule and to_jsonb(new) - v_filled_in = to_jsonb(old) - v_filled_in
        and new.event_date <= old.event_date
        -- From null to a client when it becomes known; to null when the client is deleted.
        and (old.client_id is null or new.client_id is null or new.client_id = old.client_id)

@@ -50,7 +50,7 @@ begin
        and e.org_id = p_org_id and e.source = 'stripe' and e.type in ('REFUND', 'ADJUSTMENT', 'FEE')
        and e.reference_id in (f.object_id, f.object_id || ':reversal') and e.client_id is null;
   end if;
-  perform app.settle_stripe_pack(p_org_id, p_payment_key);
+  v_payment.taken_back := app.settle_stripe_pack(p_org_id, p_payment_key);
   return v_payment;
 end;
 $$;

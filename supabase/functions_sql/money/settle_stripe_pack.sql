@@ -1,4 +1,4 @@
-create or replace function app.settle_stripe_pack(p_org_id uuid, p_payment_key text) returns void
+create or replace function app.settle_stripe_pack(p_org_id uuid, p_payment_key text) returns boolean
   language plpgsql volatile security definer set search_path = ''
 as $$
 declare
@@ -22,7 +22,7 @@ begin
     into v_taken_back
     from objects as o;
   if v_taken_back = v_payment.taken_back then
-    return;
+    return v_taken_back;
   end if;
   update app.stripe_payments as p
      set taken_back = v_taken_back
@@ -33,10 +33,12 @@ begin
      and (p.stripe_payment_intent_id = p_payment_key
           or (p.stripe_payment_intent_id is null and p.stripe_checkout_session_id = v_payment.checkout_session_id))
      and p.payment_status = case when v_taken_back then 'succeeded' else 'refunded' end;
+  return v_taken_back;
 end;
 $$;
 comment on function app.settle_stripe_pack(uuid, text) is
   'A pack whose payment was refunded in full, or taken by a dispute, is refunded: what is used stays used, the rest pays '
   'for nothing any more. It is paid again when a refund failed or the dispute was won. A partial refund changes no '
-  'session. Acts only when that changes: what a coach sets by hand stays.';
+  'session. Acts only when that changes: what a coach sets by hand stays. '
+  'Returns whether it is taken back.';
 revoke all on function app.settle_stripe_pack(uuid, text) from public, anon, authenticated, service_role;
