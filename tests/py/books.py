@@ -70,7 +70,7 @@ class Payment:
 
     def session(self, kind: str = "completed", after: int = 3, **fields: object) -> Event:
         """checkout.session.…"""
-        session = {
+        session: dict[str, object] = {
             "id": self.session_id, "object": "checkout.session", "mode": "payment", "status": "complete",
             "payment_status": "paid", "payment_intent": self.intent_id, "amount_total": self.amount,
             "currency": self.currency, "client_reference_id": str(self.org.client_id), "metadata": self._metadata,
@@ -138,7 +138,7 @@ def subscription(org: Org, n: int, status: str, after: int, kind: str = "updated
 
 def subscription_session(org: Org, n: int, after: int, **fields: object) -> Event:
     """checkout.session.completed of subscription `n`."""
-    session = {
+    session: dict[str, object] = {
         "id": f"cs_sub_{n}", "object": "checkout.session", "mode": "subscription", "status": "complete",
         "payment_status": "paid", "payment_intent": None, "subscription": f"sub_{n}", "customer": "cus_1",
         "client_reference_id": str(org.client_id), "amount_total": 5000, "currency": "aud", "metadata": {},
@@ -148,7 +148,7 @@ def subscription_session(org: Org, n: int, after: int, **fields: object) -> Even
 
 def invoice(org: Org, n: int, after: int, kind: str = "paid", **fields: object) -> Event:
     """invoice.… of subscription `n`, as API versions from 2025-03-31 on send it: without its payments."""
-    found = {
+    found: dict[str, object] = {
         "id": f"in_{n}", "object": "invoice", "status": "paid", "amount_paid": 5000, "currency": "aud",
         "customer": "cus_1", "metadata": {}, "created": T + after, "status_transitions": {"paid_at": T + after},
         "parent": {"type": "subscription_details", "subscription_details": {"subscription": f"sub_{n}"}},

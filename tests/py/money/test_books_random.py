@@ -77,7 +77,9 @@ class Life:
         if draw.random() < 0.5:
             self.events.append(payment.dispute("closed", "lost", 600, (-payment.amount, 2500)))
             return True
-        self.events.append(payment.dispute("funds_reinstated", "won", 600, (-payment.amount, 2500), (payment.amount, 0)))
+        self.events.append(
+            payment.dispute("funds_reinstated", "won", 600, (-payment.amount, 2500), (payment.amount, 0))
+        )
         self._book("ADJUSTMENT", payment.amount)
         return False
 
@@ -133,9 +135,7 @@ async def test_deliveries_at_once_equal_the_model(world: World) -> None:
 
     async def deliver(connection: Connection, share: list[Event]) -> None:
         for each in share:
-            outcomes[
-                str(await world.ask(connection, "select app.receive_stripe_event(%s, false)", Jsonb(each)))
-            ] += 1
+            outcomes[str(await world.ask(connection, "select app.receive_stripe_event(%s, false)", Jsonb(each)))] += 1
 
     connections = [await world.connect("coach_os_sidecar") for _ in range(8)]
     await asyncio.gather(*(deliver(c, events[n::8]) for n, c in enumerate(connections)))
