@@ -232,7 +232,7 @@ class Day:
             Fact("outcome", found["outcome"], "applied"),
             Fact("packs", found["packs"], 1),
             Fact("sessions bought", found["sessions"], 10),
-            Fact("rows in the books", found["money_rows"], 1),
+            Fact("rows in the books (income, Stripe's fee, ours)", found["money_rows"], 3),
             Fact("income (cents)", int(found["income"] or 0), 90000),
         )
         self.purchase_id = self.look(

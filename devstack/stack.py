@@ -154,7 +154,7 @@ class Stack:
             self._process(
                 "worker",
                 [python, "-m", "sidecar.cli", "worker"],
-                ("PUBLIC_URL", "TWILIO_API_BASE", *twilio),
+                ("PUBLIC_URL", "STRIPE_SECRET_KEY", "STRIPE_API_BASE", "TWILIO_API_BASE", *twilio),
                 DATABASE_URL=self.database_url("coach_os_worker"),
             ),
             self._process(

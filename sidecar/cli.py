@@ -15,11 +15,13 @@ from psycopg_pool import PoolTimeout
 from sidecar import jobs, logging, worker
 from sidecar.app import create_app
 from sidecar.database import Database, create_pool
+from sidecar.money import inbox
 from sidecar.settings import ServeSettings, SettingsError, WorkerSettings, database_url_from_env
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping
     from typing import TypeVar
+    from uuid import UUID
 
     from sidecar.settings import Secret
 
@@ -67,7 +69,7 @@ def serve(host: str, port: int) -> None:
 
 @main.command("worker")
 def run_worker() -> None:
-    """Complete past bookings and send texts, on the minute; installs the job tables at start."""
+    """Complete past bookings, send texts and keep the books, on the minute; installs the job tables at start."""
     _run(worker.run(_settings(WorkerSettings.from_env)))
 
 
@@ -95,6 +97,62 @@ def doctor() -> None:
 async def _count_discrepancies(url: Secret) -> int:
     async with create_pool(url, "coach-os doctor", max_size=1) as pool:
         return len(await Database(pool).rows("session_discrepancies"))
+
+
+@main.group("webhooks")
+def webhooks_group() -> None:
+    """What Stripe delivered, and what became of it."""
+
+
+@webhooks_group.command("list")
+@click.option("--status", type=click.Choice(inbox.STATUSES), help="Default: what was not applied.")
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 10_000))
+def webhooks_list(status: str | None, limit: int) -> None:
+    """List kept events, oldest first: id, Stripe's id, type, status, reason, attempts, when it is tried next."""
+    rows = _with_database(lambda database: inbox.listed(database, status, limit))
+    for row in rows:
+        due = row["next_attempt_at"]
+        fields = (row["id"], row["event_id"], row["event_type"], row["status"], row["reason"] or "-", row["attempts"])
+        click.echo("\t".join(map(str, (*fields, due.isoformat(timespec="seconds") if due else "-"))))
+
+
+@webhooks_group.command("replay")
+@click.argument("event_id", metavar="ID", type=click.UUID, required=False)
+@click.option("--all", "everything", is_flag=True, help="All that was not applied.")
+def webhooks_replay(event_id: UUID | None, everything: bool) -> None:  # noqa: FBT001 - click passes by name
+    """Apply a kept event now; ID is the first column of `list`."""
+    if (event_id is None) != everything:
+        raise click.UsageError("Name one event, or --all.")
+
+    async def replay(database: Database) -> list[str]:
+        ids = [event_id] if event_id else [row["id"] for row in await inbox.listed(database, None, 10_000)]
+        return [await inbox.replay(database, each) for each in ids]
+
+    outcomes = _with_database(replay)
+    for outcome in sorted(set(outcomes)):
+        click.echo(f"{outcome}: {outcomes.count(outcome)}")
+
+
+@webhooks_group.command("discard")
+@click.argument("event_id", metavar="ID", type=click.UUID)
+def webhooks_discard(event_id: UUID) -> None:
+    """Let a kept event lie: it is tried no more."""
+    click.echo(_with_database(lambda database: inbox.discard(database, event_id)))
+
+
+def _with_database(work: Callable[[Database], Awaitable[T]]) -> T:
+    async def connected() -> T:
+        async with create_pool(_settings(database_url_from_env), "coach-os webhooks", max_size=1) as pool:
+            return await work(Database(pool))
+
+    try:
+        return asyncio.run(connected())
+    except psycopg.errors.Error as error:
+        if (error.sqlstate or "").startswith("PT"):
+            raise click.ClickException(f"{error.diag.message_primary}: {error.diag.message_hint}") from None
+        raise click.ClickException(f"The database refused ({type(error).__name__}).") from None
+    except PoolTimeout:
+        raise click.ClickException("The database cannot be used with DATABASE_URL: check it.") from None
 
 
 if __name__ == "__main__":

@@ -19,6 +19,8 @@ from procrastinate.schema import SchemaManager
 from psycopg import sql
 
 from sidecar.bookings.completion import complete_past
+from sidecar.money.fees import StripeReader, fetch_due
+from sidecar.money.inbox import retry_due
 from sidecar.sms.sender import TwilioSender, send_due
 
 if TYPE_CHECKING:
@@ -45,7 +47,9 @@ _PIN_SEARCH_PATHS = """
 """The library's functions find their tables by search_path; pinned, they do so whoever calls (splinter 0011)."""
 
 
-def create_jobs(database_url: Secret, database: Database, sender: TwilioSender) -> procrastinate.App:
+def create_jobs(
+    database_url: Secret, database: Database, sender: TwilioSender, reader: StripeReader
+) -> procrastinate.App:
     """The Procrastinate app with every task, bound to what the tasks need."""
     app = procrastinate.App(
         connector=procrastinate.PsycopgConnector(
@@ -69,6 +73,21 @@ def create_jobs(database_url: Secret, database: Database, sender: TwilioSender) 
     @app.task(name="sms.tick", queueing_lock="sms.tick")
     async def tick_sms(timestamp: int) -> None:  # noqa: ARG001 - state decides, not the slot
         await send_due(database, sender)
+
+    @app.periodic(cron="* * * * *")
+    @app.task(name="money.retry_events", queueing_lock="money.retry_events")
+    async def retry_events(timestamp: int) -> None:  # noqa: ARG001 - state decides, not the slot
+        await retry_due(database)
+
+    fetching = asyncio.Lock()
+
+    @app.periodic(cron="* * * * *")
+    @app.task(name="money.fetch_fees", queueing_lock="money.fetch_fees")
+    async def fetch_fees(timestamp: int) -> None:  # noqa: ARG001 - state decides, not the slot
+        # While Stripe is slow, one run at a time: the others' places are for texts.
+        if not fetching.locked():
+            async with fetching:
+                await fetch_due(database, reader)
 
     @app.task(name="sms.send_due")
     async def send_due_now() -> None:

@@ -92,6 +92,14 @@ def _database_url(read: _Reader) -> Secret:
     return read.secret("DATABASE_URL", "the Postgres URL of this process's own role", ("postgres://", "postgresql://"))
 
 
+def _stripe_secret_key(read: _Reader) -> Secret:
+    return read.secret("STRIPE_SECRET_KEY", "the platform's secret key", ("sk_", "rk_"))
+
+
+def _stripe_api_base(read: _Reader) -> str:
+    return read.url("STRIPE_API_BASE", "Stripe's API or a stand-in", STRIPE_API_BASE)
+
+
 @dataclass(frozen=True, slots=True)
 class TwilioSettings:
     """Account that signs Twilio's webhooks and sends texts; `api_base` is Twilio's, or a stand-in's."""
@@ -134,11 +142,13 @@ class ServeSettings:
             supabase_publishable_key=read.text("SUPABASE_PUBLISHABLE_KEY", "the project's publishable key"),
             public_url=read.url("PUBLIC_URL", "the address at which Stripe and Twilio reach this process"),
             web_url=read.url("WEB_URL", "the address of the web app, to which a payment page returns"),
-            stripe_secret_key=read.secret("STRIPE_SECRET_KEY", "the platform's secret key", ("sk_", "rk_")),
+            stripe_secret_key=_stripe_secret_key(read),
             stripe_webhook_secret=read.secret(
-                "STRIPE_WEBHOOK_SECRET", "the signing secret of the webhook endpoint", ("whsec_",)
+                "STRIPE_WEBHOOK_SECRET",
+                "the signing secret of the webhook endpoint (two, separated by a comma, while it is rolled)",
+                ("whsec_",),
             ),
-            stripe_api_base=read.url("STRIPE_API_BASE", "Stripe's API or a stand-in", STRIPE_API_BASE),
+            stripe_api_base=_stripe_api_base(read),
             twilio=TwilioSettings.read(read),
         )
         read.done()
@@ -156,6 +166,8 @@ class WorkerSettings:
 
     database_url: Secret
     public_url: str
+    stripe_secret_key: Secret
+    stripe_api_base: str
     twilio: TwilioSettings
 
     @classmethod
@@ -165,6 +177,8 @@ class WorkerSettings:
         settings = cls(
             database_url=_database_url(read),
             public_url=read.url("PUBLIC_URL", "the address at which Twilio reports what became of a text"),
+            stripe_secret_key=_stripe_secret_key(read),
+            stripe_api_base=_stripe_api_base(read),
             twilio=TwilioSettings.read(read),
         )
         read.done()

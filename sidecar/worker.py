@@ -15,6 +15,7 @@ from psycopg_pool import PoolTimeout
 from sidecar import jobs
 from sidecar.database import Database, create_pool
 from sidecar.logging import describe_exception
+from sidecar.money.fees import StripeReader
 from sidecar.sms.sender import TIMEOUT_S, TwilioSender
 
 if TYPE_CHECKING:
@@ -59,8 +60,9 @@ async def _work(settings: WorkerSettings, stop: asyncio.Event) -> None:
     async with (
         create_pool(settings.database_url, "coach-os worker") as pool,
         TwilioSender(settings.twilio, callback) as sender,
+        StripeReader(settings.stripe_secret_key, settings.stripe_api_base) as reader,
     ):
-        app = jobs.create_jobs(settings.database_url, Database(pool), sender)
+        app = jobs.create_jobs(settings.database_url, Database(pool), sender, reader)
         async with app.open_async():
             working = asyncio.create_task(
                 app.run_worker_async(

@@ -94,12 +94,14 @@ def create_stripe_app(config: StripeConfig) -> web.Application:
     app.router.add_get("/v1/payment_intents/{id}", standin.fetch)
     app.router.add_get("/v1/charges/{id}", standin.fetch)
     app.router.add_get("/v1/balance_transactions/{id}", standin.fetch)
+    app.router.add_get("/v1/invoices/{id}", standin.fetch)
     app.router.add_get("/v1/events", standin.list_events)
     app.router.add_get("/v1/events/{id}", standin.fetch_event)
     app.router.add_get("/pay/{id}", standin.show_payment)
     app.router.add_post("/pay/{id}", standin.submit_payment)
     app.router.add_post("/_control/pay", standin.control_pay)
     app.router.add_post("/_control/emit", standin.control_emit)
+    app.router.add_post("/_control/keep", standin.control_keep)
     app.router.add_post("/_control/deliver", standin.control_deliver)
     app.router.add_get("/_control/events", standin.control_events)
     return app
@@ -303,6 +305,16 @@ class _Stripe:
             raise bad_request("type (text) and object (an object) are needed")
         made = event(kind, data_object, None if account is None else str(account), None)
         return await self._emitted(self.events.add(made), deliver_now=deliver_now)
+
+    async def control_keep(self, request: web.Request) -> web.Response:
+        """Keep an object made elsewhere, for the API to show: {object, account?} gives {id}."""
+        data = await read_json(request)
+        kept, account = data.get("object"), data.get("account")
+        if not isinstance(kept, dict) or not isinstance(kept.get("id"), str) or "object" not in kept:
+            raise bad_request("object (an object with id and object) is needed")
+        self._objects[kept["id"]] = kept
+        self._owners[kept["id"]] = None if account is None else str(account)
+        return json_response({"id": kept["id"]})
 
     async def _emitted(self, stored: StoredEvent, *, deliver_now: bool) -> web.Response:
         deliveries = await self.events.deliver(stored) if deliver_now else []

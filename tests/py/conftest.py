@@ -44,13 +44,15 @@ from sidecar.database import create_pool
 from sidecar.settings import Secret, ServeSettings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
 
     from local_api import LocalApi
     from psycopg import AsyncConnection
     from psycopg_pool import AsyncConnectionPool
 
     Connection = AsyncConnection[DictRow]
+    Serve = Callable[[Mapping[str, str]], AbstractAsyncContextManager["Sidecar"]]
 
 PUBLIC_URL = "https://coach.example"
 """What Stripe and Twilio are told to call. On purpose not where the test's server listens."""
@@ -577,6 +579,15 @@ async def sidecar(
     assert logs is not None  # configured before the service starts
     async with _serving(environment(world, stripe_standin.url, twilio_standin.url, auth.url), http) as running_sidecar:
         yield running_sidecar
+
+
+@pytest.fixture
+def serve(
+    http: aiohttp.ClientSession, logs: Logs
+) -> Callable[[Mapping[str, str]], AbstractAsyncContextManager[Sidecar]]:
+    """The real service with settings of the test's own."""
+    assert logs is not None
+    return lambda env: _serving(env, http)
 
 
 # -- Stripe's events --------------------------------------------------------------------------------------------------

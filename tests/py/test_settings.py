@@ -30,7 +30,10 @@ SERVE = {
     "TWILIO_ACCOUNT_SID": "AC" + "0" * 32,
     "TWILIO_AUTH_TOKEN": VALUE,
 }
-WORKER = {name: SERVE[name] for name in ("DATABASE_URL", "PUBLIC_URL", "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN")}
+WORKER = {
+    name: SERVE[name]
+    for name in ("DATABASE_URL", "PUBLIC_URL", "STRIPE_SECRET_KEY", "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN")
+}
 
 
 def problems(read: Callable[[Mapping[str, str]], object], env: Mapping[str, str]) -> list[str]:

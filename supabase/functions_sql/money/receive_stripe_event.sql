@@ -3,9 +3,8 @@ create or replace function app.receive_stripe_event(p_event jsonb, p_livemode bo
 as $$
 declare
   v_event_id text := p_event ->> 'id';
+  v_livemode_matches boolean := p_event -> 'livemode' is not distinct from to_jsonb(p_livemode);
   v_row app.webhook_events;
-  v_status text;
-  v_reason text;
 begin
   if jsonb_typeof(p_event -> 'id') is distinct from 'string' or length(v_event_id) not between 1 and 255
      or jsonb_typeof(p_event -> 'type') is distinct from 'string' or length(p_event ->> 'type') not between 1 and 255
@@ -15,8 +14,14 @@ begin
   end if;
   -- A second delivery waits on the unique key for the first; it then finds the row and, unless the first one
   -- failed or found no org, has nothing to do. The row and what it causes commit together.
-  insert into app.webhook_events as e (provider, event_id, event_type, account_id, payload, status)
-  values ('stripe', v_event_id, p_event ->> 'type', p_event ->> 'account', p_event, 'ignored')
+  insert into app.webhook_events as e (
+    provider, event_id, event_type, account_id, payload, event_created_at, status, reason
+  )
+  values (
+    'stripe', v_event_id, p_event ->> 'type', p_event ->> 'account', p_event,
+    case when p_event ->> 'created' ~ '^\d{1,10}$' then to_timestamp((p_event ->> 'created')::bigint) end,
+    'ignored', case when not v_livemode_matches then 'livemode_mismatch' end
+  )
   on conflict (provider, event_id) do nothing
   returning e.* into v_row;
   if not found then
@@ -27,34 +32,25 @@ begin
     if v_row.status not in ('failed', 'unmatched') then
       return 'duplicate';
     end if;
+    -- Signed anew, so what it says now is Stripe's word, too.
+    update app.webhook_events as e
+       set payload = p_event, event_type = p_event ->> 'type', account_id = p_event ->> 'account'
+     where e.id = v_row.id
+    returning e.* into v_row;
   end if;
-
-  select a.org_id into v_row.org_id
-    from public.stripe_accounts as a where a.stripe_account_id = v_row.account_id;
-  if p_event -> 'livemode' is distinct from to_jsonb(p_livemode) then
-    v_status := 'ignored';
-    v_reason := 'livemode_mismatch';
-  elsif v_row.org_id is null then
-    v_status := 'unmatched';
-    v_reason := 'account_unknown';
-  else
-    begin
-      v_status := app.apply_stripe_event(v_row.org_id, p_event);
-    exception when others then
-      -- Kept with our own code only: a constraint's message can carry a person's data.
-      v_status := 'failed';
-      v_reason := case when sqlstate like 'PT%' then sqlerrm else 'sqlstate_' || sqlstate end;
-    end;
+  if not v_livemode_matches then
+    update app.webhook_events as e
+       set status = 'ignored', reason = 'livemode_mismatch', next_attempt_at = null
+     where e.id = v_row.id and e.status <> 'ignored';
+    return 'ignored';
   end if;
-  update app.webhook_events as e
-     set status = v_status, reason = v_reason, org_id = v_row.org_id, processed_at = now()
-   where e.id = v_row.id;
-  return v_status;
+  return app.apply_webhook_event(v_row, now());
 end;
 $$;
 comment on function app.receive_stripe_event(jsonb, boolean) is
   'Stores a verified Stripe event and applies it, in one transaction, once per event id. Returns applied, '
-  'duplicate, ignored, unmatched (no org owns the account) or failed (kept, with a reason). p_livemode: what this '
-  'endpoint is for; an event of the other mode books nothing. Source: https://docs.stripe.com/webhooks';
+  'duplicate, ignored, unmatched (no org owns the account) or failed (kept, with a reason, and tried again by '
+  'app.retry_webhook_events()). p_livemode: what this endpoint is for; an event of the other mode books nothing. '
+  'Raises PT400 event_malformed. Source: https://docs.stripe.com/webhooks';
 revoke all on function app.receive_stripe_event(jsonb, boolean) from public, anon, authenticated, service_role;
 grant execute on function app.receive_stripe_event(jsonb, boolean) to coach_os_sidecar;

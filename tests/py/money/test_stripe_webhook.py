@@ -16,7 +16,7 @@ from devstack.standins.stripe import sign_event
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Answer, Events, Logs, Org, Sidecar, Standin, World
+    from conftest import Answer, Events, Logs, Org, Serve, Sidecar, Standin, World
 
 PATH = "/webhooks/stripe"
 SECRET = "whsec_of_the_tests"
@@ -31,7 +31,7 @@ def bought(world: World, org: Org) -> dict[str, Any]:
         select (select count(*) from app.webhook_events) as events,
                (select count(*) from public.client_purchases where org_id = %(org)s) as packs,
                (select sum(sessions_total) from public.client_purchases where org_id = %(org)s) as sessions,
-               (select count(*) from public.money_events where org_id = %(org)s) as money_rows,
+               (select count(*) from public.money_events where org_id = %(org)s and type = 'INCOME') as money_rows,
                (select sum(amount_cents) from public.money_events where org_id = %(org)s and type = 'INCOME') as income
         """.replace("%(org)s", f"'{org.id}'")
     )
@@ -125,6 +125,27 @@ async def test_one_of_several_signatures_is_enough(sidecar: Sidecar, world: Worl
     assert answer.status == 200
 
 
+async def test_while_the_secret_is_rolled_either_signs(
+    world: World,
+    events: Events,
+    process_env: dict[str, str],
+    serve: Serve,
+) -> None:
+    env = process_env | {"STRIPE_WEBHOOK_SECRET": f"whsec_new, {SECRET}"}
+    org = world.org()
+    async with serve(env) as sidecar:
+        signed = [
+            (await sidecar.deliver(events.paid(org), secret=secret)).status
+            for secret in ("whsec_new", SECRET, "whsec_other", "whsec_new,whsec_other", "")
+        ]
+
+    assert signed == [200, 200, 400, 400, 400]
+
+
+async def test_a_clock_that_is_a_little_ahead_is_taken(sidecar: Sidecar, world: World, events: Events) -> None:
+    assert (await sidecar.deliver(events.paid(world.org()), age_s=-280)).status == 200
+
+
 @pytest.mark.parametrize("livemode", [True, None, "maybe"])
 async def test_an_event_of_another_mode_books_nothing(
     sidecar: Sidecar, world: World, events: Events, livemode: object
@@ -181,6 +202,7 @@ REFUSED: dict[str, Callable[[bytes], tuple[bytes, dict[str, str]]]] = {
     "another secret": lambda body: (body, headers(sign_event(body, f"whsec_{CANARY}", int(time.time())))),
     "altered body": _altered,
     "another time than the signed one": _younger_than_signed,
+    "from the future": lambda body: (body, headers(sign_event(body, SECRET, int(time.time()) + 330))),
     "stale": lambda body: (body, headers(sign_event(body, SECRET, int(time.time()) - 302))),
     "not JSON": lambda _: _signed(f"{{{CANARY}".encode()),
     "not UTF-8": lambda body: _signed(body + b"\xff\xfe"),

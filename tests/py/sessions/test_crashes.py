@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from conftest import Coach, Org, Processes, World
 
     from sidecar.database import Database
+    from sidecar.money.fees import StripeReader
     from sidecar.sms.sender import TwilioSender
 
 WORKER = "coach_os_worker"
@@ -351,7 +352,9 @@ async def test_a_tick_within_a_long_backlog_leaves_it_to_the_run_under_way() -> 
             await held.wait()
             return batches[-1]
 
-    app = jobs.create_jobs(Secret("postgresql://nowhere"), cast("Database", Slow()), cast("TwilioSender", None))
+    app = jobs.create_jobs(
+        Secret("postgresql://nowhere"), cast("Database", Slow()), cast("TwilioSender", None), cast("StripeReader", None)
+    )
     complete_past = app.tasks["bookings.complete_past"]
     under_way = asyncio.create_task(complete_past(timestamp=0))
     async with asyncio.timeout(PATIENCE_S):

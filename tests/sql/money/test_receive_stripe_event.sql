@@ -16,13 +16,15 @@ create temp view kept as
 select e.event_id, e.status, e.reason, e.org_id from app.webhook_events as e;
 grant execute on function tests.checkout_event to public;
 
-create temp table seen as select 0::bigint as packs, count(*) as rows from public.money_events;
+-- A payment is one row of income, with its fees beside it: test_books.sql.
+create temp view payments as select m.* from public.money_events as m where m.type = 'INCOME';
+create temp table seen as select 0::bigint as packs, count(*) as rows from payments;
 -- What came since it was asked last.
 create function pg_temp.added() returns text language plpgsql as $$
 declare
   v_packs bigint := (select count(*) from granted);
-  v_rows bigint := (select count(*) from public.money_events);
-  v_added text := (select format('%s packs, %s money rows', v_packs - s.packs, v_rows - s.rows) from seen as s);
+  v_rows bigint := (select count(*) from payments);
+  v_added text := (select format('%s packs, %s payments', v_packs - s.packs, v_rows - s.rows) from seen as s);
 begin
   update seen set packs = v_packs, rows = v_rows;
   return v_added;
@@ -52,12 +54,12 @@ select results_eq(
            payment_method, session_duration_mins, stripe_payment_intent_id, stripe_checkout_session_id from granted$$,
   $$values (tests.id('org', 'ada'), tests.id('client', 'ada'), tests.id('offer', 'ada'), 90000, 'aud', 12, 0,
             'succeeded', 'stripe', 45, 'pi_ada', 'cs_test_ada')$$, 'the client has the pack, bonus sessions included');
-select is(pg_temp.added(), '1 packs, 1 money rows', 'one of each');
+select is(pg_temp.added(), '1 packs, 1 payments', 'one of each');
 select results_eq('select purchased_at, expires_at from granted',
   $$values ('2026-01-05 10:00Z'::timestamptz, '2026-02-04 10:00Z'::timestamptz)$$, 'from the moment of the payment');
 select results_eq(
   $$select org_id, type::text, amount_cents, currency, source, client_id, event_date, payment_status, tax_cat::text,
-           tax_cents from public.money_events$$,
+           tax_cents from payments$$,
   $$values (tests.id('org', 'ada'), 'INCOME', 90000::bigint, 'aud', 'stripe', tests.id('client', 'ada'),
             '2026-01-05 10:00Z'::timestamptz, 'succeeded', 'NONE', 0::bigint)$$, 'the income is booked');
 select results_eq($$select status, reason, org_id from kept where event_id = 'evt_1'$$,
@@ -68,58 +70,58 @@ select is(tests.deliver(tests.checkout_event('evt_1', 'ada')), 'duplicate', 'the
 select is(tests.deliver(tests.checkout_event('evt_1', 'ada')), 'duplicate', 'and again');
 select is(tests.deliver(tests.checkout_event('evt_1', 'ada', '{"amount_total": 1}', '{"livemode": true}')), 'duplicate',
   'whatever it says now');
-select is(pg_temp.added(), '0 packs, 0 money rows', 'nothing is added');
+select is(pg_temp.added(), '0 packs, 0 payments', 'nothing is added');
 select is((select count(*) from kept), 1::bigint, 'the event is kept once');
 select isnt(tests.deliver(tests.checkout_event('evt_2', 'ada')), 'failed', 'another event about the same session');
 select isnt(tests.deliver(tests.checkout_event('evt_3', 'ada', '{}',
   '{"type": "checkout.session.async_payment_succeeded"}')), 'failed', 'of another type');
 select isnt(tests.deliver(tests.checkout_event('evt_4', 'ada', '{"id": "cs_test_other"}')), 'failed',
   'another session with the same payment');
-select is(pg_temp.added(), '0 packs, 0 money rows', 'adds nothing');
+select is(pg_temp.added(), '0 packs, 0 payments', 'adds nothing');
 select is(tests.deliver(tests.checkout_event('evt_5', 'ada', '{"id": "cs_test_5", "payment_intent": "pi_5"}')), 'applied',
   'another sale');
-select is(pg_temp.added(), '1 packs, 1 money rows', 'adds one of each');
+select is(pg_temp.added(), '1 packs, 1 payments', 'adds one of each');
 
 -- A delayed method: the session completes before the money is there.
 select is(tests.deliver(tests.checkout_event('evt_6', 'ada',
   '{"id": "cs_test_6", "payment_intent": "pi_6", "payment_status": "unpaid"}')), 'ignored', 'unpaid yet');
-select is(pg_temp.added(), '0 packs, 0 money rows', 'grants and books nothing');
+select is(pg_temp.added(), '0 packs, 0 payments', 'grants and books nothing');
 select is(tests.deliver(tests.checkout_event('evt_7', 'ada', '{"id": "cs_test_6", "payment_intent": "pi_6"}',
   '{"type": "checkout.session.async_payment_succeeded"}')), 'applied', 'the payment arrives');
 select is(tests.deliver(tests.checkout_event('evt_7', 'ada', '{"id": "cs_test_6", "payment_intent": "pi_6"}',
   '{"type": "checkout.session.async_payment_succeeded"}')), 'duplicate', 'and its event again');
 select is(tests.deliver(tests.checkout_event('evt_6', 'ada',
   '{"id": "cs_test_6", "payment_intent": "pi_6", "payment_status": "unpaid"}')), 'duplicate', 'and the first one, late');
-select is(pg_temp.added(), '1 packs, 1 money rows', 'grants once');
+select is(pg_temp.added(), '1 packs, 1 payments', 'grants once');
 select isnt(tests.deliver(tests.checkout_event('evt_8', 'ada',
   '{"id": "cs_test_8", "payment_intent": "pi_8", "payment_status": null}')), 'applied', 'a session that does not say it is paid');
-select is(pg_temp.added(), '0 packs, 0 money rows', 'grants nothing');
+select is(pg_temp.added(), '0 packs, 0 payments', 'grants nothing');
 
 -- Free, and paid without a payment intent.
 select is(tests.deliver(tests.checkout_event('evt_9', 'ada',
   '{"id": "cs_test_9", "payment_intent": null, "amount_total": 0, "payment_status": "no_payment_required"}')),
   'applied', 'a session that costs nothing');
-select is(pg_temp.added(), '1 packs, 0 money rows', 'grants the pack and books no money');
+select is(pg_temp.added(), '1 packs, 0 payments', 'grants the pack and books no money');
 select isnt(tests.deliver(tests.checkout_event('evt_10', 'ada',
   '{"id": "cs_test_9", "payment_intent": null, "amount_total": 0, "payment_status": "no_payment_required"}')),
   'failed', 'a second event about it');
-select is(pg_temp.added(), '0 packs, 0 money rows', 'grants no second pack');
+select is(pg_temp.added(), '0 packs, 0 payments', 'grants no second pack');
 select is(tests.deliver(tests.checkout_event('evt_11', 'ada', '{"id": "cs_test_11", "payment_intent": null}')),
   'applied', 'a paid session without a payment intent of its own');
 select isnt(tests.deliver(tests.checkout_event('evt_12', 'ada', '{"id": "cs_test_11", "payment_intent": null}')),
   'failed', 'and a second event about it');
-select is(pg_temp.added(), '1 packs, 1 money rows', 'one pack, one income');
+select is(pg_temp.added(), '1 packs, 1 payments', 'one pack, one income');
 
 -- GST is in the price.
 update public.booking_settings set gst_registered = true where org_id = tests.id('org', 'ada');
 select is(tests.deliver(tests.checkout_event('evt_13', 'ada', '{"id": "cs_test_13", "payment_intent": "pi_13"}')), 'applied',
   'an org registered for GST');
 select results_eq(
-  $$select tax_cat::text, tax_cents from public.money_events where stripe_payment_intent_id = 'pi_13'$$,
+  $$select tax_cat::text, tax_cents from payments where stripe_payment_intent_id = 'pi_13'$$,
   $$values ('GST', 8182::bigint)$$, 'books a eleventh of the price as tax');
 
 -- Not ours, not this mode, not about us.
-select is(pg_temp.added(), '1 packs, 1 money rows', 'one of each');
+select is(pg_temp.added(), '1 packs, 1 payments', 'one of each');
 select is(tests.deliver(tests.checkout_event('evt_20', 'nobody')), 'unmatched', 'an account no org has');
 select is(tests.deliver(tests.checkout_event('evt_21', 'ada', '{"id": "cs_test_21", "payment_intent": "pi_21"}',
   '{"account": null}')), 'unmatched', 'an event without an account');
@@ -133,7 +135,7 @@ select is(tests.deliver(tests.checkout_event('evt_25', 'ada', '{}', '{"type": "c
   'a type that means nothing here');
 select is(tests.deliver(tests.checkout_event('evt_26', 'ada',
   '{"id": "cs_test_26", "payment_intent": "pi_26", "metadata": {}}')), 'ignored', 'a session that is not a sale of ours');
-select is(pg_temp.added(), '0 packs, 0 money rows', 'grant and book nothing');
+select is(pg_temp.added(), '0 packs, 0 payments', 'grant and book nothing');
 select set_eq(
   $$select event_id, status, reason from kept where event_id ~ '^evt_2[0-4]'$$,
   $$values ('evt_20', 'unmatched', 'account_unknown'), ('evt_21', 'unmatched', 'account_unknown'),
@@ -150,7 +152,7 @@ select is(tests.deliver(tests.checkout_event('evt_20', 'nobody')), 'applied',
   'an unmatched event, delivered again once its account is known, is applied');
 
 -- Another org's offer or client: nothing is booked, the event waits.
-select is(pg_temp.added(), '1 packs, 1 money rows', 'one of each');
+select is(pg_temp.added(), '1 packs, 1 payments', 'one of each');
 select is(tests.deliver(jsonb_set(tests.checkout_event('evt_30', 'ada', '{"id": "cs_test_30", "payment_intent": "pi_30"}'),
   '{data,object,metadata,offer_id}', to_jsonb(tests.id('offer', 'eve')))), 'failed', 'another org''s offer');
 select is(tests.deliver(jsonb_set(tests.checkout_event('evt_31', 'ada', '{"id": "cs_test_31", "payment_intent": "pi_31"}'),
@@ -165,7 +167,7 @@ select is(tests.deliver(tests.checkout_event('evt_35', 'ada',
   '{"id": "cs_test_35", "payment_intent": "pi_35", "amount_total": -5}')), 'failed', 'a negative amount');
 select is(tests.deliver(tests.checkout_event('evt_30', 'ada', '{"id": "cs_test_30", "payment_intent": "pi_30"}')
   #- '{data,object,metadata,client_id}'), 'failed', 'delivered again, still without a cure');
-select is(pg_temp.added(), '0 packs, 0 money rows', 'grant and book nothing, not even half');
+select is(pg_temp.added(), '0 packs, 0 payments', 'grant and book nothing, not even half');
 select set_eq($$select event_id, status, reason from kept where event_id in ('evt_31', 'evt_32')$$,
   $$values ('evt_31', 'failed', 'client_not_in_org'), ('evt_32', 'failed', 'offer_not_in_org')$$,
   'they are kept as failed, with a code');

@@ -2,6 +2,9 @@
 begin;
 select plan(48);
 
+-- Rows come and go here as no org's books do.
+alter table public.money_events disable trigger money_events_append_only;
+
 select tests.full_org('ada');
 select tests.full_org('eve');
 select tests.org('nia', 'Pacific/Auckland');

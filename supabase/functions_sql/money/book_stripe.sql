@@ -1,0 +1,59 @@
+create or replace function app.book_stripe(
+  p_org_id uuid, p_type public.money_event_type, p_reference_id text, p_at timestamptz, p_amount_cents bigint,
+  p_currency text, p_client_id uuid default null, p_payment_key text default null, p_invoice_id text default null,
+  p_is_estimate boolean default false
+) returns void
+  language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_tax_cat public.tax_category := case p_type
+    when 'FEE' then 'GST_FREE' when 'PLATFORM_FEE' then 'GST' else 'NONE' end;
+  v_intent_id text := case when p_payment_key like 'pi\_%' then p_payment_key end;
+begin
+  if p_amount_cents = 0 then
+    -- Nothing happened, so nothing is booked; what was thought to have happened goes.
+    delete from public.money_events as e
+     where e.org_id = p_org_id and e.source = 'stripe' and e.type = p_type and e.reference_id = p_reference_id
+       and e.is_estimate and not p_is_estimate;
+    return;
+  end if;
+  if p_type in ('INCOME', 'REFUND')
+     and (select s.gst_registered from public.booking_settings as s where s.org_id = p_org_id) then
+    v_tax_cat := 'GST';
+  end if;
+  insert into public.money_events as e (
+    org_id, event_date, type, amount_cents, currency, tax_cat, tax_cents, source, reference_id, client_id,
+    payment_status, stripe_payment_intent_id, stripe_invoice_id, is_estimate
+  )
+  values (
+    p_org_id, p_at, p_type, p_amount_cents, p_currency, v_tax_cat,
+    case v_tax_cat when 'GST' then app.gst_cents(p_org_id, p_amount_cents) else 0 end,
+    'stripe', p_reference_id, p_client_id, 'succeeded', v_intent_id, p_invoice_id, p_is_estimate
+  )
+  -- Whichever event came first, the row ends the same: at the earliest instant, with all that any of them knew, and
+  -- with what a fee really was.
+  on conflict on constraint money_events_one_per_object do update
+     set event_date = least(e.event_date, excluded.event_date),
+         client_id = coalesce(e.client_id, excluded.client_id),
+         stripe_payment_intent_id = coalesce(e.stripe_payment_intent_id, excluded.stripe_payment_intent_id),
+         stripe_invoice_id = coalesce(e.stripe_invoice_id, excluded.stripe_invoice_id),
+         amount_cents = case when e.is_estimate and not p_is_estimate then excluded.amount_cents else e.amount_cents end,
+         currency = case when e.is_estimate and not p_is_estimate then excluded.currency else e.currency end,
+         tax_cents = case when e.is_estimate and not p_is_estimate then excluded.tax_cents else e.tax_cents end,
+         is_estimate = e.is_estimate and p_is_estimate
+   where excluded.event_date < e.event_date
+      or (e.client_id is null and excluded.client_id is not null)
+      or (e.stripe_payment_intent_id is null and excluded.stripe_payment_intent_id is not null)
+      or (e.stripe_invoice_id is null and excluded.stripe_invoice_id is not null)
+      or (e.is_estimate and not p_is_estimate);
+end;
+$$;
+comment on function app.book_stripe(
+  uuid, public.money_event_type, text, timestamptz, bigint, text, uuid, text, text, boolean
+) is
+  'Books what happened to a Stripe object, once per org, type and reference; again, it fills in what was not known. '
+  'Amounts in the smallest unit, positive for money in; zero books nothing. Taxes: INCOME and REFUND hold GST when the '
+  'org is registered, what the platform keeps holds it, what Stripe keeps is GST_FREE.';
+revoke all on function app.book_stripe(
+  uuid, public.money_event_type, text, timestamptz, bigint, text, uuid, text, text, boolean
+) from public, anon, authenticated, service_role;

@@ -1,0 +1,30 @@
+create or replace function app.replay_my_webhook_event(p_id uuid, p_now timestamptz) returns text
+  language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  if not exists (
+    select
+      from app.webhook_events as e
+      join public.stripe_accounts as a on a.stripe_account_id = e.account_id
+     where e.id = p_id and a.org_id = any (array(select app.my_owned_org_ids()))
+  ) then
+    raise exception using errcode = 'PT404', message = 'webhook_event_not_found',
+      hint = 'Choose one of webhook_problems().';
+  end if;
+  return app.replay_webhook_event(p_id, p_now);
+end;
+$$;
+comment on function app.replay_my_webhook_event(uuid, timestamptz) is 'What public.replay_webhook_event() promises.';
+revoke all on function app.replay_my_webhook_event(uuid, timestamptz) from public, anon, authenticated, service_role;
+grant execute on function app.replay_my_webhook_event(uuid, timestamptz) to authenticated;
+
+create or replace function public.replay_webhook_event(p_id uuid) returns text
+  language sql volatile security invoker set search_path = ''
+begin atomic
+  select app.replay_my_webhook_event(p_id, now());
+end;
+comment on function public.replay_webhook_event(uuid) is
+  'What could not be booked of the owner''s account (webhook_problems): applies it now. Returns its '
+  'status. Raises PT404 webhook_event_not_found, also to who is not the owner.';
+revoke all on function public.replay_webhook_event(uuid) from public, anon, authenticated, service_role;
+grant execute on function public.replay_webhook_event(uuid) to authenticated;
