@@ -11,6 +11,7 @@ import httpx
 import stripe
 import structlog
 from litestar import Litestar
+from litestar.config.cors import CORSConfig
 from litestar.di import Provide
 from litestar.enums import ScopeType
 from litestar.openapi import OpenAPIConfig
@@ -103,6 +104,13 @@ def create_app(settings: ServeSettings) -> Litestar:
             receive_inbound_sms,
             receive_sms_status,
         ],
+        # The web app calls from the browser, with a token in a header: no cookies, and no other origin.
+        cors_config=CORSConfig(
+            allow_origins=[settings.web_origin],
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
+            max_age=600,
+        ),
         dependencies={
             "database": Provide(lambda: database, sync_to_thread=False),
             "settings": Provide(lambda: settings, sync_to_thread=False),

@@ -70,6 +70,11 @@ def create_jobs(database_url: Secret, database: Database, sender: TwilioSender) 
     async def tick_sms(timestamp: int) -> None:  # noqa: ARG001 - state decides, not the slot
         await send_due(database, sender)
 
+    @app.periodic(cron="* * * * *")
+    @app.task(name="money.expire_checkouts", queueing_lock="money.expire_checkouts")
+    async def expire_checkouts(timestamp: int) -> None:  # noqa: ARG001 - state decides, not the slot
+        await database.value("expire_checkouts")
+
     @app.task(name="sms.send_due")
     async def send_due_now() -> None:
         await send_due(database, sender)

@@ -37,9 +37,24 @@ async def open_checkout(
     stripe_client: NamedDependency[StripeClient],
     supabase: NamedDependency[AsyncClient],
 ) -> Checkout:
-    """Opens a payment page for a client of the signed-in coach (`Authorization: Bearer <access token>`)."""
-    user_id = await _signed_in_user(request, supabase)
+    """Opens a payment page: for `client_id`, a client of the signed-in coach (`Authorization: Bearer <access token>`),
+    or, without signing in, for the client whose portal link holds `portal_token`. A second request for the same sale
+    within ten minutes gets the same page. What costs nothing is granted at once: `url` is null and `granted` true.
+    """
+    user_id = await _seller(request, supabase, data.client_id, data.portal_token)
     return await checkout.open_checkout(database, stripe_client, user_id, data, settings.web_url)
+
+
+async def _seller(
+    request: Request[Any, Any, Any], supabase: AsyncClient, client_id: UUID | None, portal_token: UUID | None
+) -> UUID | None:
+    """The signed-in coach when a client is named, nobody when a portal link speaks for itself. 400 for both or none."""
+    if portal_token is not None and client_id is None:
+        return None
+    user_id = await _signed_in_user(request, supabase)
+    if client_id is None or portal_token is not None:
+        raise Refusal(400, "client_missing", "Send either client_id or portal_token.")
+    return user_id
 
 
 async def _signed_in_user(request: Request[Any, Any, Any], supabase: AsyncClient) -> UUID:
