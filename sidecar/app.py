@@ -21,7 +21,7 @@ from sidecar.database import Database, create_pool
 from sidecar.errors import EXCEPTION_HANDLERS
 from sidecar.health import healthz, readyz
 from sidecar.money.checkout import create_client
-from sidecar.money.handlers import open_checkout, receive_stripe_event
+from sidecar.money.handlers import connect, open_checkout, open_customer_portal, receive_stripe_event, refund
 from sidecar.sms.handlers import receive_inbound_sms, receive_sms_status
 
 if TYPE_CHECKING:
@@ -101,6 +101,9 @@ def create_app(settings: ServeSettings) -> Litestar:
             readyz,
             receive_stripe_event,
             open_checkout,
+            refund,
+            open_customer_portal,
+            connect,
             receive_inbound_sms,
             receive_sms_status,
         ],

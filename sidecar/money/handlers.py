@@ -13,8 +13,9 @@ from supabase import AsyncClient, AuthApiError, AuthError
 
 from sidecar.database import Database
 from sidecar.errors import Refusal
-from sidecar.money import checkout, stripe_events
+from sidecar.money import checkout, stripe_doors, stripe_events
 from sidecar.money.checkout import Checkout, CheckoutRequest
+from sidecar.money.stripe_doors import ConnectRequest, CustomerPortalRequest, Link, Refund, RefundRequest
 from sidecar.settings import ServeSettings
 
 
@@ -43,6 +44,52 @@ async def open_checkout(
     """
     user_id = await _seller(request, supabase, data.client_id, data.portal_token)
     return await checkout.open_checkout(database, stripe_client, user_id, data, settings.web_url)
+
+
+@post("/refunds", status_code=201, summary="Refund a payment through Stripe, or part of it")
+async def refund(
+    request: Request[Any, Any, Any],
+    data: JSONBody[RefundRequest],
+    database: NamedDependency[Database],
+    stripe_client: NamedDependency[StripeClient],
+    supabase: NamedDependency[AsyncClient],
+) -> Refund:
+    """Refunds a client's payment to the signed-in owner or staff member's business. A request with the
+    `Idempotency-Key` of an earlier one is that one; without the header, an equal request within ten minutes is. To
+    refund the same part twice on purpose, send two keys.
+    """
+    user_id = await _signed_in_user(request, supabase)
+    return await stripe_doors.refund(database, stripe_client, user_id, data, request.headers.get("idempotency-key"))
+
+
+@post("/customer-portal", status_code=201, summary="Open a client's billing page at Stripe")
+async def open_customer_portal(
+    request: Request[Any, Any, Any],
+    data: JSONBody[CustomerPortalRequest],
+    database: NamedDependency[Database],
+    settings: NamedDependency[ServeSettings],
+    stripe_client: NamedDependency[StripeClient],
+    supabase: NamedDependency[AsyncClient],
+) -> Link:
+    """Opens the page on which a client who subscribed sees invoices, changes the card and cancels: for a coach
+    (`client_id`) or for the client (`portal_token`).
+    """
+    user_id = await _seller(request, supabase, data.client_id, data.portal_token)
+    return await stripe_doors.open_customer_portal(database, stripe_client, user_id, data, settings.web_url)
+
+
+@post("/connect", status_code=201, summary="Connect a business to Stripe")
+async def connect(
+    request: Request[Any, Any, Any],
+    data: JSONBody[ConnectRequest],
+    database: NamedDependency[Database],
+    settings: NamedDependency[ServeSettings],
+    stripe_client: NamedDependency[StripeClient],
+    supabase: NamedDependency[AsyncClient],
+) -> Link:
+    """Opens Stripe's onboarding for the signed-in owner's business, making its account the first time."""
+    user_id = await _signed_in_user(request, supabase)
+    return await stripe_doors.connect(database, stripe_client, user_id, data, settings.web_url)
 
 
 async def _seller(
