@@ -21,7 +21,14 @@ from sidecar.database import Database, create_pool
 from sidecar.errors import EXCEPTION_HANDLERS
 from sidecar.health import healthz, readyz
 from sidecar.money.checkout import create_client
-from sidecar.money.handlers import connect, open_checkout, open_customer_portal, receive_stripe_event, refund
+from sidecar.money.handlers import (
+    connect,
+    export_money,
+    open_checkout,
+    open_customer_portal,
+    receive_stripe_event,
+    refund,
+)
 from sidecar.sms.handlers import receive_inbound_sms, receive_sms_status
 
 if TYPE_CHECKING:
@@ -104,6 +111,7 @@ def create_app(settings: ServeSettings) -> Litestar:
             refund,
             open_customer_portal,
             connect,
+            export_money,
             receive_inbound_sms,
             receive_sms_status,
         ],

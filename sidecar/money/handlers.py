@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import date
+from typing import Annotated, Any
 from uuid import UUID
 
-from litestar import Request, post
+from litestar import Request, get, post
 from litestar.di import NamedDependency
-from litestar.params import JSONBody
+from litestar.params import FromQuery, JSONBody, QueryParameter
+from litestar.response import Stream
 from stripe import StripeClient
 from supabase import AsyncClient, AuthApiError, AuthError
 
@@ -15,6 +17,7 @@ from sidecar.database import Database
 from sidecar.errors import Refusal
 from sidecar.money import checkout, stripe_doors, stripe_events
 from sidecar.money.checkout import Checkout, CheckoutRequest
+from sidecar.money.export import csv_lines
 from sidecar.money.stripe_doors import ConnectRequest, CustomerPortalRequest, Link, Refund, RefundRequest
 from sidecar.settings import ServeSettings
 
@@ -90,6 +93,27 @@ async def connect(
     """Opens Stripe's onboarding for the signed-in owner's business, making its account the first time."""
     user_id = await _signed_in_user(request, supabase)
     return await stripe_doors.connect(database, stripe_client, user_id, data, settings.web_url)
+
+
+@get("/exports/money.csv", summary="The books as CSV")
+async def export_money(
+    request: Request[Any, Any, Any],
+    database: NamedDependency[Database],
+    supabase: NamedDependency[AsyncClient],
+    org_id: FromQuery[UUID],
+    from_date: Annotated[date | None, QueryParameter(name="from")] = None,
+    to_date: Annotated[date | None, QueryParameter(name="to")] = None,
+) -> Stream:
+    """The rows of `public.finance_export` for the signed-in owner or accountant: the business's own dates `from` to
+    `to`, both included; left out: all. A client's name or a note that a spreadsheet would run begins with a quote.
+    """
+    user_id = await _signed_in_user(request, supabase)
+    rows = await database.rows("finance_export", p_user_id=user_id, p_org_id=org_id, p_from=from_date, p_to=to_date)
+    return Stream(
+        csv_lines(rows),
+        media_type="text/csv",
+        headers={"Content-Disposition": 'attachment; filename="money.csv"', "Cache-Control": "no-store"},
+    )
 
 
 async def _seller(
