@@ -17,6 +17,10 @@ begin
   if v_held is not distinct from v_holds then
     return null;
   end if;
+  -- Who is deleted with all they bought has used the code all the same.
+  if tg_op = 'DELETE' and not exists (select from public.clients as c where c.id = old.client_id) then
+    return null;
+  end if;
   if v_held is not null then
     perform app.give_back_promo_use(v_held);
   end if;
@@ -31,7 +35,7 @@ end;
 $$;
 comment on function app.count_promo_use() is
   'Keeps promo_codes.times_used for sales by hand: one use for each purchase with the code that did not fail; given back '
-  'when it fails or is deleted. Raises as app.take_promo_use().';
+  'when it fails or is deleted, but not when its client is. Raises as app.take_promo_use().';
 revoke all on function app.count_promo_use() from public, anon, authenticated, service_role;
 
 create or replace trigger client_purchases_count_promo_use
