@@ -133,11 +133,12 @@ def session_params(terms: dict[str, Any], web_url: str) -> SessionCreateParams:
     if terms["mode"] == "subscription":
         price["recurring"] = RECURRING[terms["billing_period"]]
         params["metadata"] = metadata
-        params["subscription_data"] = {
-            "application_fee_percent": terms["application_fee_percent"],
-            "metadata": sold,
-        }
+        params["subscription_data"] = {"metadata": sold}
+        if terms["application_fee_percent"] > 0:
+            params["subscription_data"]["application_fee_percent"] = terms["application_fee_percent"]
     else:
         params["metadata"] = sold
-        params["payment_intent_data"] = {"application_fee_amount": terms["application_fee_cents"], "metadata": sold}
+        params["payment_intent_data"] = {"metadata": sold}
+        if terms["application_fee_cents"] > 0:
+            params["payment_intent_data"]["application_fee_amount"] = terms["application_fee_cents"]
     return cast("SessionCreateParams", params)

@@ -103,7 +103,7 @@ async def _send(database: Database, client: stripe.StripeClient, row: dict[str, 
     params: dict[str, Any] = {
         "payment_intent": row["stripe_payment_intent_id"],
         "amount": row["amount_cents"],
-        "refund_application_fee": True,
+        "refund_application_fee": row["refund_application_fee"],
         "metadata": {"refund_id": row["id"], "purchase_id": row["purchase_id"], "org_id": row["org_id"]},
     }
     if row["reason"] is not None:

@@ -86,11 +86,14 @@ begin
   end if;
   insert into app.refunds (
     org_id, purchase_id, request_key, asked_cents, amount_cents, currency, reason, stripe_account_id,
-    stripe_payment_intent_id, created_at
+    stripe_payment_intent_id, refund_application_fee, created_at
   )
   values (
     v_purchase.org_id, p_purchase_id, p_request_key, p_amount_cents, coalesce(p_amount_cents, v_left),
-    v_purchase.currency, p_reason, v_account_id, v_purchase.stripe_payment_intent_id, p_now
+    v_purchase.currency, p_reason, v_account_id, v_purchase.stripe_payment_intent_id,
+    coalesce((select c.application_fee_cents > 0 from app.checkouts as c
+               where c.stripe_session_id = v_purchase.stripe_checkout_session_id), true),
+    p_now
   )
   returning * into v_refund;
   return to_jsonb(v_refund);

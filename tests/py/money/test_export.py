@@ -31,7 +31,7 @@ def money(world: World, org: Org, at: str, cents: int, kind: str = "INCOME", **m
         "payment_status": "succeeded", "client_id": org.client_id,
     } | more  # fmt: skip
     world.db.execute(
-        f"insert into public.money_events ({', '.join(row)}) values ({', '.join(['%s'] * len(row))})",  # type: ignore[arg-type]
+        f"insert into public.money_events ({', '.join(row)}) values ({', '.join(['%s'] * len(row))})",
         list(row.values()),
     )
 

@@ -135,7 +135,8 @@ async def test_a_refund_is_of_what_is_left_and_is_told(standin: Standin, receive
     await standin.pay(session.id, "none")
     session = await standin.session(session.id)
     intent = str(session.payment_intent)
-    refunds, on = standin.client.v1.refunds, {"stripe_account": ACCOUNT}
+    refunds = standin.client.v1.refunds
+    on: stripe.RequestOptions = {"stripe_account": ACCOUNT}
     part: Any = {"payment_intent": intent, "amount": 20000, "refund_application_fee": True}
 
     first = await refunds.create_async(part, {**on, "idempotency_key": "one"})
@@ -169,7 +170,7 @@ async def test_an_account_is_onboarded_once_it_was_made(standin: Standin) -> Non
     assert (made.charges_enabled, made.details_submitted) == (False, False)
     urls: Any = {"refresh_url": "https://coach.example/again", "return_url": "https://coach.example/done"}
 
-    link = await links.create_async({"account": made.id, "type": "account_onboarding", **urls})
+    link = await links.create_async(urls | {"account": made.id, "type": "account_onboarding"})
 
     async with standin.http.get(link.url) as page:
         assert page.status == 200
