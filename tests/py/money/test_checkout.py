@@ -154,6 +154,22 @@ async def test_a_double_click_is_one_page(sidecar: Sidecar, world: World, auth: 
     assert mine == (await buy(sidecar, link, org.offer_id)).json()["url"]
 
 
+@pytest.mark.parametrize("ends", ["commit", "rollback"])
+async def test_the_second_click_waits_for_the_first(world: World, ends: str) -> None:
+    org = world.org()
+    begin = "select app.begin_checkout(%s, %s, null, %s, null, now()) ->> 'id'"
+    asked = [org.owner_id, org.client_id, org.offer_id]
+    async with await world.connect("coach_os_sidecar") as first, await world.connect("coach_os_sidecar") as second:
+        await first.execute("begin")
+        checkout_id = await world.ask(first, begin, *asked)
+        other = asyncio.create_task(world.ask(second, begin, *asked))
+        await world.until_blocked(second)
+        await first.execute(ends)
+        assert (await other == checkout_id) is (ends == "commit")
+
+    assert world.value("select count(*) from app.checkouts") == 1
+
+
 async def test_the_last_use_of_a_code_is_given_once(sidecar: Sidecar, world: World) -> None:
     org = world.org()
     code(world, org, max_uses=1)

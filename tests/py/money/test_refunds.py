@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 
 if TYPE_CHECKING:
@@ -133,6 +134,28 @@ async def test_never_more_than_is_left_however_many_ask(paid: Paid, world: World
     assert (await payment.refund()).json()["amount_cents"] == 10000
     refused(await payment.refund(1), 409, "refund_exceeds_payment")
     assert world.value("select sum(amount_cents) from app.refunds where status = 'sent'") == 90000
+
+
+@pytest.mark.parametrize("ends", ["commit", "rollback"])
+@pytest.mark.parametrize("key", [None, "another"])
+async def test_the_second_request_waits_for_the_first(world: World, key: str | None, ends: str) -> None:
+    org = world.org()
+    purchase_id = world.pack(org)
+    world.db.execute("update public.client_purchases set stripe_payment_intent_id = 'pi_1'")
+    begin = "select app.begin_refund(%s, %s, 60000, null, %s, now()) ->> 'id'"
+    async with await world.connect("coach_os_sidecar") as first, await world.connect("coach_os_sidecar") as second:
+        await first.execute("begin")
+        refund_id = await world.ask(first, begin, org.owner_id, purchase_id, None)
+        other = asyncio.create_task(world.ask(second, begin, org.owner_id, purchase_id, key))
+        await world.until_blocked(second)
+        await first.execute(ends)
+        if ends == "commit" and key is not None:
+            with pytest.raises(psycopg.Error, match="refund_exceeds_payment"):
+                await other
+        else:
+            assert (await other == refund_id) is (ends == "commit")
+
+    assert world.value("select sum(amount_cents) from app.refunds") == 60000
 
 
 async def test_what_was_refunded_in_the_dashboard_is_not_left(paid: Paid, world: World) -> None:
