@@ -11,6 +11,7 @@ import httpx
 import stripe
 import structlog
 from litestar import Litestar
+from litestar.config.cors import CORSConfig
 from litestar.di import Provide
 from litestar.enums import ScopeType
 from litestar.openapi import OpenAPIConfig
@@ -20,7 +21,14 @@ from sidecar.database import Database, create_pool
 from sidecar.errors import EXCEPTION_HANDLERS
 from sidecar.health import healthz, readyz
 from sidecar.money.checkout import create_client
-from sidecar.money.handlers import open_checkout, receive_stripe_event
+from sidecar.money.handlers import (
+    connect,
+    export_money,
+    open_checkout,
+    open_customer_portal,
+    receive_stripe_event,
+    refund,
+)
 from sidecar.sms.handlers import receive_inbound_sms, receive_sms_status
 
 if TYPE_CHECKING:
@@ -100,9 +108,20 @@ def create_app(settings: ServeSettings) -> Litestar:
             readyz,
             receive_stripe_event,
             open_checkout,
+            refund,
+            open_customer_portal,
+            connect,
+            export_money,
             receive_inbound_sms,
             receive_sms_status,
         ],
+        # The web app calls from the browser, with a token in a header: no cookies, and no other origin.
+        cors_config=CORSConfig(
+            allow_origins=[settings.web_origin],
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
+            max_age=600,
+        ),
         dependencies={
             "database": Provide(lambda: database, sync_to_thread=False),
             "settings": Provide(lambda: settings, sync_to_thread=False),

@@ -89,6 +89,11 @@ def create_jobs(
             async with fetching:
                 await fetch_due(database, reader)
 
+    @app.periodic(cron="* * * * *")
+    @app.task(name="money.expire_checkouts", queueing_lock="money.expire_checkouts")
+    async def expire_checkouts(timestamp: int) -> None:  # noqa: ARG001 - state decides, not the slot
+        await database.value("expire_checkouts")
+
     @app.task(name="sms.send_due")
     async def send_due_now() -> None:
         await send_due(database, sender)

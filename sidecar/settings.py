@@ -155,6 +155,12 @@ class ServeSettings:
         return settings
 
     @property
+    def web_origin(self) -> str:
+        """What a browser calls the web app's pages in the Origin header."""
+        parts = urlsplit(self.web_url)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    @property
     def livemode(self) -> bool:
         """Whether the key is a live one: then only live events book anything, else only test events."""
         return self.stripe_secret_key.reveal().startswith(("sk_live_", "rk_live_"))

@@ -146,3 +146,10 @@ def message_page(title: str, text: str) -> str:
     """A page that says one thing."""
     body = f"<h1>{escape(title)}</h1><p>{escape(text)}</p>"
     return _LAYOUT.substitute(title=escape(title), body=body)
+
+
+def button_page(title: str, text: str, button: str) -> str:
+    """A page that says one thing and has one button, which posts to the page's own address."""
+    form = f'<form method="post"><button>{escape(button)}</button></form>'
+    body = f"<h1>{escape(title)}</h1><p>{escape(text)}</p>{form}"
+    return _LAYOUT.substitute(title=escape(title), body=body)

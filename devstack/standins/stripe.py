@@ -1,7 +1,8 @@
 """A local stand-in for Stripe's API and Checkout, reached by stripe-python through `base_addresses`.
 
-Speaks Checkout Sessions, what a paid one leaves behind (payment intent, charge, balance transaction) and
-events with signed webhooks; Connect's Stripe-Account header keeps accounts apart. Rules and shapes:
+Speaks Checkout Sessions, what a paid one leaves behind (payment intent, charge, balance transaction; customer,
+subscription, invoice), refunds, connected accounts with their onboarding, the customer portal, and events with signed
+webhooks; Connect's Stripe-Account header keeps accounts apart. Rules and shapes:
 https://docs.stripe.com/api, https://docs.stripe.com/api/idempotent_requests,
 https://docs.stripe.com/webhooks#verify-manually and https://docs.stripe.com/connect/authentication.
 """
@@ -15,10 +16,12 @@ from functools import partial
 import click
 from aiohttp import web
 from stripe import RequestOptions
+from stripe.params import AccountCreateParams, AccountLinkCreateParams, RefundCreateParams
+from stripe.params.billing_portal import SessionCreateParams as PortalSessionCreateParams
 from stripe.params.checkout import SessionCreateParams
 
 from devstack.standins.faults import Fault, Faults
-from devstack.standins.pages import Payment, message_page, payment_page
+from devstack.standins.pages import Payment, button_page, message_page, payment_page
 from devstack.standins.server import (
     Caller,
     Json,
@@ -29,6 +32,7 @@ from devstack.standins.server import (
     read_json,
     serve,
 )
+from devstack.standins.stripe_account_objects import account_link, connected_account, onboard, portal_session
 from devstack.standins.stripe_events import Events, StoredEvent, sign_event
 from devstack.standins.stripe_forms import StripeError, decode_form, expand
 from devstack.standins.stripe_objects import (
@@ -41,11 +45,23 @@ from devstack.standins.stripe_objects import (
     new_id,
     payment,
 )
+from devstack.standins.stripe_payment_objects import (
+    application_fee,
+    check_fee_percent,
+    note_refund,
+    refund,
+    subscribed,
+)
 
 __all__ = ["API_VERSION", "StripeConfig", "create_stripe_app", "sign_event"]
 
 # What the pinned version's own client may send; Stripe refuses every other name.
-_SESSION_PARAMS = frozenset(SessionCreateParams.__annotations__) - frozenset(RequestOptions.__annotations__)
+_OPTIONS = frozenset(RequestOptions.__annotations__)
+_SESSION_PARAMS = frozenset(SessionCreateParams.__annotations__) - _OPTIONS
+_REFUND_PARAMS = frozenset(RefundCreateParams.__annotations__) - _OPTIONS
+_ACCOUNT_PARAMS = frozenset(AccountCreateParams.__annotations__) - _OPTIONS
+_ACCOUNT_LINK_PARAMS = frozenset(AccountLinkCreateParams.__annotations__) - _OPTIONS
+_PORTAL_PARAMS = frozenset(PortalSessionCreateParams.__annotations__) - _OPTIONS
 _MAX_DELIVERIES = 100
 _REQUEST_ID = web.RequestKey("request_id", str)
 _NO_KEY = (
@@ -70,9 +86,15 @@ class _Sold:
 
     session: Json
     line_items: list[Json]
-    intent_data: Json
+    data: Json  # payment_intent_data or subscription_data
     account: str | None
     event: StoredEvent | None = None
+    later: list[StoredEvent] = field(default_factory=list)
+
+
+_Draft = tuple[Json, Callable[[], None]]
+"""What a creating call answers, and what has to be kept for it to have happened."""
+_Build = Callable[[web.Request, Json, str | None], _Draft]
 
 
 @dataclass(slots=True)
@@ -94,12 +116,21 @@ def create_stripe_app(config: StripeConfig) -> web.Application:
     app.router.add_get("/v1/payment_intents/{id}", standin.fetch)
     app.router.add_get("/v1/charges/{id}", standin.fetch)
     app.router.add_get("/v1/balance_transactions/{id}", standin.fetch)
-    app.router.add_get("/v1/invoices/{id}", standin.fetch)
+    app.router.add_post("/v1/refunds", standin.create_refund)
+    app.router.add_post("/v1/accounts", standin.create_account)
+    app.router.add_post("/v1/account_links", standin.create_account_link)
+    app.router.add_post("/v1/billing_portal/sessions", standin.create_portal_session)
+    for collection in ("refunds", "accounts", "customers", "subscriptions", "invoices"):
+        app.router.add_get(f"/v1/{collection}/{{id}}", standin.fetch)
     app.router.add_get("/v1/events", standin.list_events)
     app.router.add_get("/v1/events/{id}", standin.fetch_event)
     app.router.add_get("/pay/{id}", standin.show_payment)
     app.router.add_post("/pay/{id}", standin.submit_payment)
+    app.router.add_get("/connect/{id}", standin.show_onboarding)
+    app.router.add_post("/connect/{id}", standin.submit_onboarding)
+    app.router.add_get("/billing/{id}", standin.show_billing)
     app.router.add_post("/_control/pay", standin.control_pay)
+    app.router.add_post("/_control/onboard", standin.control_onboard)
     app.router.add_post("/_control/emit", standin.control_emit)
     app.router.add_post("/_control/keep", standin.control_keep)
     app.router.add_post("/_control/deliver", standin.control_deliver)
@@ -119,10 +150,11 @@ class _Stripe:
         self._objects: dict[str, Json] = {}
         self._owners: dict[str, str | None] = {}
         self._saved: dict[tuple[str | None, str], _Saved] = {}
+        self._return_urls: dict[str, str] = {}
 
     def clear(self) -> None:
         """Forget everything."""
-        for memory in (self._sold, self._objects, self._owners, self._saved):
+        for memory in (self._sold, self._objects, self._owners, self._saved, self._return_urls):
             memory.clear()
         self.events.clear()
 
@@ -163,15 +195,20 @@ class _Stripe:
         if version != API_VERSION:
             raise StripeError(f"The stand-in speaks API version {API_VERSION} only, not {version}.")
 
-    async def create_session(self, request: web.Request) -> web.Response:
-        """Create a Checkout Session once per idempotency key, or show a fault instead."""
+    async def _create(self, request: web.Request, known: frozenset[str], build: _Build) -> web.Response:
+        """Create something once per idempotency key, or show a fault instead.
+
+        What fails the checks is not saved under the key: it never began.
+        https://docs.stripe.com/api/idempotent_requests
+        """
         params = decode_form(await request.text())
         account, key = _account(request), request.headers.get("Idempotency-Key")
         if key is not None and len(key) > 255:
             raise StripeError("Idempotency keys are at most 255 characters long.", kind="idempotency_error")
+        asked = {"path": request.path, "params": params}
         saved = self._saved.get((account, key)) if key else None
         if saved is not None:
-            if saved.params != params:
+            if saved.params != asked:
                 raise StripeError(
                     "Keys for idempotent requests can only be used with the same parameters they were first"
                     f" used with. Try using a key other than '{key}' if you meant to execute a different"
@@ -179,35 +216,113 @@ class _Stripe:
                     kind="idempotency_error",
                 )
             return await self.faults.answer(request, partial(_replay, saved, key or ""), _injected)
-        sold, body = self._draft(request, params, account)
+        for name in params:
+            if name not in known:
+                message = f"Received unknown parameter: {name}"
+                raise StripeError(message, code="parameter_unknown", param=name)
+        body, keep = build(request, params, account)
 
         def create() -> web.Response:
-            session_id = sold.session["id"]
-            self._sold[session_id] = sold
-            self._objects[session_id] = sold.session
-            self._owners[session_id] = account
+            keep()
             if key:
                 # Recording and saving happen in one step, so no second request can find the first one
                 # half done (Stripe's 409): a late answer is late on its way back.
-                self._saved[account, key] = _Saved(params, body, request[_REQUEST_ID])
+                self._saved[account, key] = _Saved(asked, body, request[_REQUEST_ID])
             return json_response(body, headers={"Idempotency-Key": key} if key else None)
 
         return await self.faults.answer(request, create, _injected)
 
-    def _draft(self, request: web.Request, params: Json, account: str | None) -> tuple[_Sold, Json]:
-        """Check the parameters and build the session. What fails here is not saved under the key.
+    def _keep(self, made: Json, account: str | None) -> None:
+        self._objects[made["id"]] = made
+        self._owners[made["id"]] = account
 
-        https://docs.stripe.com/api/idempotent_requests: a request that fails validation never began.
-        """
-        for name in params:
-            if name not in _SESSION_PARAMS:
-                message = f"Received unknown parameter: {name}"
-                raise StripeError(message, code="parameter_unknown", param=name)
+    def _find(self, kind: str, identifier: object, account: str | None, param: str) -> Json:
+        """Something of the account's that a parameter names."""
+        found = self._objects.get(str(identifier))
+        if found is None or found["object"] != kind or self._owners[found["id"]] != account:
+            message = f"No such {kind}: '{identifier}'"
+            raise StripeError(message, status=404, code="resource_missing", param=param)
+        return found
+
+    async def create_session(self, request: web.Request) -> web.Response:
+        """Create a Checkout Session."""
+        return await self._create(request, _SESSION_PARAMS, self._draft_session)
+
+    def _draft_session(self, request: web.Request, params: Json, account: str | None) -> _Draft:
         items = line_items(params)
-        origin = f"{request.scheme}://{request.host}"
-        session = checkout_session(params, items, origin, account)
-        sold = _Sold(session, items, params.get("payment_intent_data", {}), account)
-        return sold, self._expanded(session, _expand_paths(params), items)
+        session = checkout_session(params, items, _origin(request), account)
+        data = params.get("payment_intent_data", {}) | params.get("subscription_data", {})
+        check_fee_percent(data, account)
+        sold = _Sold(session, items, data, account)
+
+        def keep() -> None:
+            self._sold[session["id"]] = sold
+            self._keep(session, account)
+
+        return self._expanded(session, _expand_paths(params), items), keep
+
+    async def create_refund(self, request: web.Request) -> web.Response:
+        """Refund a payment, or part of it; `refund.created` and `charge.refunded` follow."""
+        return await self._create(request, _REFUND_PARAMS, self._draft_refund)
+
+    def _draft_refund(self, request: web.Request, params: Json, account: str | None) -> _Draft:
+        if not params.get("payment_intent") and not params.get("charge"):
+            message = "One of the following params should be provided for this request: payment_intent or charge."
+            raise StripeError(message, code="parameter_missing", param="payment_intent")
+        if params.get("charge"):
+            charge = self._find("charge", params["charge"], account, "charge")
+        else:
+            intent = self._find("payment_intent", params["payment_intent"], account, "payment_intent")
+            charge = self._objects[intent["latest_charge"]]
+        made, balance = refund(params, charge)
+
+        def keep() -> None:
+            note_refund(charge, made["amount"])
+            for kept in (made, balance):
+                self._keep(kept, account)
+            for kind, about in (("refund.created", made), ("charge.refunded", charge)):
+                self._announce(kind, about, account, request[_REQUEST_ID])
+
+        return made, keep
+
+    async def create_account(self, request: web.Request) -> web.Response:
+        """Create a connected account of the platform's."""
+        return await self._create(request, _ACCOUNT_PARAMS, self._draft_account)
+
+    def _draft_account(self, _request: web.Request, params: Json, _account: str | None) -> _Draft:
+        made = connected_account(params)
+        return copy.deepcopy(made), partial(self._keep, made, None)
+
+    async def create_account_link(self, request: web.Request) -> web.Response:
+        """Create the address at which an account's owner tells Stripe who they are."""
+        return await self._create(request, _ACCOUNT_LINK_PARAMS, self._draft_account_link)
+
+    def _draft_account_link(self, request: web.Request, params: Json, account: str | None) -> _Draft:
+        made = account_link(params, _origin(request))
+        connected = self._find("account", params["account"], account, "account")
+
+        def keep() -> None:
+            self._return_urls[connected["id"]] = str(params["return_url"])
+
+        return made, keep
+
+    async def create_portal_session(self, request: web.Request) -> web.Response:
+        """Create a session of the customer portal."""
+        return await self._create(request, _PORTAL_PARAMS, self._draft_portal_session)
+
+    def _draft_portal_session(self, request: web.Request, params: Json, account: str | None) -> _Draft:
+        self._find("customer", params.get("customer"), account, "customer")
+        made = portal_session(params, _origin(request))
+        return made, partial(self._keep, made, account)
+
+    def _announce(self, kind: str, about: Json, account: str | None, request_id: str | None) -> StoredEvent:
+        """Keep an event and send it without letting whoever caused it wait."""
+        stored = self.events.add(event(kind, copy.deepcopy(about), account, request_id))
+        self.caller.in_background(self._deliver(stored))
+        return stored
+
+    async def _deliver(self, stored: StoredEvent) -> None:
+        await self.events.deliver(stored)
 
     async def fetch(self, request: web.Request) -> web.Response:
         """Fetch a session or one of the objects of a payment."""
@@ -268,20 +383,65 @@ class _Stripe:
             raise web.HTTPSeeOther(request.path)
         if sold.event is None:
             await self.events.deliver(self._pay(sold))
+            for stored in sold.later:
+                await self.events.deliver(stored)
         # As text, not as a parsed URL: Stripe keeps the given URL and only fills in the id.
         location = sold.session["success_url"].replace("{CHECKOUT_SESSION_ID}", sold.session["id"])
         return web.Response(status=303, headers={"Location": location})
 
     def _pay(self, sold: _Sold) -> StoredEvent:
-        intent, charge, balance = payment(sold.session, sold.intent_data, sold.account)
+        session, data = sold.session, sold.data
+        if session["mode"] == "subscription":
+            fee = application_fee(data.get("application_fee_percent"), session["amount_total"])
+            data = {} if fee is None else {"application_fee_amount": fee}
+        intent, charge, balance = payment(session, data, sold.account)
         for made in (intent, charge, balance):
-            self._objects[made["id"]] = made
-            self._owners[made["id"]] = sold.account
-        complete_session(sold.session, intent["id"])
+            self._keep(made, sold.account)
+        complete_session(session, intent["id"])
+        following: list[tuple[str, Json]] = []
+        if session["mode"] == "subscription":
+            customer, subscription, invoice = subscribed(session, sold.line_items[0], sold.data, intent["id"])
+            for made in (customer, subscription, invoice):
+                self._keep(made, sold.account)
+            # The invoice holds the payment: https://docs.stripe.com/api/checkout/sessions/object
+            session |= {"customer": customer["id"], "invoice": invoice["id"], "payment_intent": None}
+            session["subscription"] = subscription["id"]
+            following = [("customer.subscription.created", subscription), ("invoice.paid", invoice)]
         # The payer's browser caused it, no API request did: `request.id` is null.
-        snapshot = copy.deepcopy(sold.session)
-        sold.event = self.events.add(event("checkout.session.completed", snapshot, sold.account, None))
+        events = [
+            self.events.add(event(kind, copy.deepcopy(about), sold.account, None))
+            for kind, about in [("checkout.session.completed", session), *following]
+        ]
+        sold.event, sold.later = events[0], events[1:]
         return sold.event
+
+    # Connect and the customer portal
+
+    async def show_onboarding(self, request: web.Request) -> web.Response:
+        """Show the page an account link points at."""
+        account = self._objects.get(request.match_info["id"])
+        if account is None or account["object"] != "account":
+            text = message_page("Not found", "There is no such account, or the stand-in was restarted.")
+            return web.Response(text=text, status=404, content_type="text/html")
+        page = button_page("Connect", "Stripe would ask for the business's details here.", "All told")
+        return web.Response(text=page, content_type="text/html")
+
+    async def submit_onboarding(self, request: web.Request) -> web.Response:
+        """Have everything told, tell the webhook, and go back."""
+        account = self._objects.get(request.match_info["id"])
+        if account is None or account["object"] != "account":
+            raise web.HTTPSeeOther(request.path)
+        await self.events.deliver(self._onboarded(account))
+        return web.Response(status=303, headers={"Location": self._return_urls[account["id"]]})
+
+    def _onboarded(self, account: Json) -> StoredEvent:
+        onboard(account)
+        return self.events.add(event("account.updated", copy.deepcopy(account), account["id"], None))
+
+    async def show_billing(self, _request: web.Request) -> web.Response:
+        """Show the page a portal session points at."""
+        page = message_page("Billing", "Stripe would show the customer's subscriptions and cards here.")
+        return web.Response(text=page, content_type="text/html")
 
     # Control
 
@@ -294,7 +454,20 @@ class _Stripe:
             raise bad_request("there is no such session")
         if sold.event is not None:
             return json_response({"error": "already paid", "event_id": sold.event.event["id"]}, 409)
-        return await self._emitted(self._pay(sold), deliver_now=deliver_now)
+        paid = await self._emitted(self._pay(sold), deliver_now=deliver_now)
+        for stored in sold.later:
+            if deliver_now:
+                await self.events.deliver(stored)
+        return paid
+
+    async def control_onboard(self, request: web.Request) -> web.Response:
+        """Have an account told everything: {account, delivery?} gives {event_id, deliveries}."""
+        data = await read_json(request)
+        deliver_now = _delivery(data)
+        account = self._objects.get(str(data.get("account")))
+        if account is None or account["object"] != "account":
+            raise bad_request("there is no such account")
+        return await self._emitted(self._onboarded(account), deliver_now=deliver_now)
 
     async def control_emit(self, request: web.Request) -> web.Response:
         """Make any other event: {type, object, account?, delivery?} gives {event_id, deliveries}."""
@@ -344,6 +517,10 @@ def _replay(saved: _Saved, key: str) -> web.Response:
         "Original-Request": saved.request_id,
     }
     return json_response(saved.body, headers=headers)
+
+
+def _origin(request: web.Request) -> str:
+    return f"{request.scheme}://{request.host}"
 
 
 def _account(request: web.Request) -> str | None:

@@ -28,6 +28,8 @@ _NO_ADDRESS = {
 _ZERO_DECIMAL = frozenset(
     {"bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx", "vnd", "vuv", "xaf"} | {"xof", "xpf"}
 )
+# https://docs.stripe.com/api/checkout/sessions/create#create_checkout_session-line_items-price_data-recurring
+_LONGEST = {"day": 1095, "week": 156, "month": 36, "year": 3}
 _MINIMUM = 50  # cents; https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts
 
 
@@ -95,13 +97,25 @@ def _line_item(given: object, param: str) -> Json:
         "description": str(product["name"]) if isinstance(product, dict) else None,
         "discounts": [],
         "metadata": given.get("metadata", {}),
-        "price": _price(currency, unit_amount),
+        "price": _price(currency, unit_amount, _recurring(data.get("recurring"), f"{param}[price_data][recurring]")),
         "quantity": quantity,
         "taxes": [],
     }
 
 
-def _price(currency: str, unit_amount: int) -> Json:
+def _recurring(given: object, param: str) -> Json | None:
+    if given is None:
+        return None
+    if not isinstance(given, dict) or not given.get("interval"):
+        raise missing(f"{param}[interval]")
+    interval = given["interval"]
+    count = integer(given.get("interval_count", 1), f"{param}[interval_count]")
+    if interval not in _LONGEST or not 1 <= count <= _LONGEST[interval]:
+        raise invalid(param, "An interval is day, week, month or year, and at most three years long.")
+    return {"interval": interval, "interval_count": count, "meter": None, "usage_type": "licensed"}
+
+
+def _price(currency: str, unit_amount: int, recurring: Json | None) -> Json:
     return {
         "id": new_id("price_"),
         "object": "price",
@@ -115,25 +129,29 @@ def _price(currency: str, unit_amount: int) -> Json:
         "metadata": {},
         "nickname": None,
         "product": new_id("prod_", 14),
-        "recurring": None,
+        "recurring": recurring,
         "tax_behavior": "unspecified",
         "tiers_mode": None,
         "transform_quantity": None,
-        "type": "one_time",
+        "type": "recurring" if recurring else "one_time",
         "unit_amount": unit_amount,
         "unit_amount_decimal": str(unit_amount),
     }
 
 
 def checkout_session(params: Json, items: list[Json], origin: str, account: str | None) -> Json:
-    """Check the parameters of, and build, a hosted Checkout Session in payment mode."""
+    """Check the parameters of, and build, a hosted Checkout Session in payment or subscription mode."""
     _check_session(params, account)
+    _check_mode(params, items)
     total = sum(item["amount_total"] for item in items)
     currency = items[0]["currency"]
     if total < _MINIMUM and currency not in _ZERO_DECIMAL:
         message = f"The Checkout Session's total amount must convert to at least {_MINIMUM} cents."
         raise StripeError(message, code="amount_too_small", param="line_items")
     now = int(time.time())
+    expires_at = integer(params.get("expires_at", now + 24 * 3600), "expires_at")
+    if not now + 30 * 60 <= expires_at <= now + 24 * 3600:
+        raise invalid("expires_at", "The `expires_at` timestamp must be 30 minutes to 24 hours from Checkout creation.")
     session_id = new_id("cs_test_a1", 56)
     return {
         "id": session_id,
@@ -170,7 +188,7 @@ def checkout_session(params: Json, items: list[Json], origin: str, account: str 
         "customer_email": params.get("customer_email"),
         "discounts": [],
         "excluded_payment_method_types": None,
-        "expires_at": integer(params.get("expires_at", now + 24 * 3600), "expires_at"),
+        "expires_at": expires_at,
         "integration_identifier": params.get("integration_identifier"),
         "invoice": None,
         "invoice_creation": {
@@ -189,7 +207,7 @@ def checkout_session(params: Json, items: list[Json], origin: str, account: str 
         "locale": params.get("locale"),
         "managed_payments": None,
         "metadata": params.get("metadata", {}),
-        "mode": "payment",
+        "mode": params["mode"],
         "name_collection": None,
         "optional_items": None,
         "origin_context": None,
@@ -224,8 +242,8 @@ def checkout_session(params: Json, items: list[Json], origin: str, account: str 
 
 
 def _check_session(params: Json, account: str | None) -> None:
-    if params.get("mode") != "payment":
-        raise invalid("mode", "The stand-in knows Checkout Sessions in payment mode only.")
+    if params.get("mode") not in {"payment", "subscription"}:
+        raise invalid("mode", "The stand-in knows Checkout Sessions in payment and subscription mode only.")
     if params.get("ui_mode", "hosted_page") != "hosted_page":
         raise invalid("ui_mode", "The stand-in knows hosted pages only.")
     if not params.get("success_url"):
@@ -250,6 +268,23 @@ def _check_session(params: Json, account: str | None) -> None:
                 " payment (using an OAuth key or Stripe-Account header) or destination payment"
                 " (using `transfer_data[destination]`).",
             )
+
+
+def _check_mode(params: Json, items: list[Json]) -> None:
+    """What belongs to the other mode is refused: https://docs.stripe.com/api/checkout/sessions/create."""
+    subscribing = params["mode"] == "subscription"
+    recurring = [item["price"]["recurring"] is not None for item in items]
+    if subscribing and not any(recurring):
+        raise invalid("mode", "You must provide at least one recurring price in `subscription` mode when using prices.")
+    if not subscribing and any(recurring):
+        raise invalid("mode", "You specified `payment` mode but passed a recurring price.")
+    wrong = "payment_intent_data" if subscribing else "subscription_data"
+    if wrong in params:
+        raise invalid(wrong, f"You can not pass `{wrong}` in `{params['mode']}` mode.")
+    data = params.get("subscription_data", {})
+    if not isinstance(data, dict):
+        raise invalid("subscription_data", "Invalid object")
+    _check_metadata(data.get("metadata", {}), "subscription_data[metadata]")
 
 
 def _check_metadata(metadata: object, param: str) -> None:

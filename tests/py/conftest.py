@@ -226,11 +226,11 @@ class World:
         return client_id
 
     def pack(self, org: Org, sessions: int = 10) -> UUID:
-        """A paid pack of the org's client."""
+        """A pack of the org's client, paid through Stripe."""
         pack_id: UUID = self.value(
             "insert into public.client_purchases"
-            " (org_id, client_id, offer_id, amount_paid_cents, sessions_total, payment_status)"
-            " values (%s, %s, %s, 90000, %s, 'succeeded') returning id",
+            " (org_id, client_id, offer_id, amount_paid_cents, sessions_total, payment_status, payment_method)"
+            " values (%s, %s, %s, 90000, %s, 'succeeded', 'stripe') returning id",
             org.id, org.client_id, org.offer_id, sessions,
         )  # fmt: skip
         return pack_id

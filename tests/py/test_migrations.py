@@ -162,6 +162,7 @@ FUNCTIONS = {
     "cover_booking(uuid,uuid)",
     "create_default_session_types(uuid)",
     "create_org(text,text)",
+    "finance_export(uuid,date,date)",
     "generate_referral_code(uuid,integer)",
     "insert_sms_direct(uuid,uuid,text,timestamp with time zone,text,uuid,text)",
     "insert_sms_from_service(uuid,uuid,text,jsonb,timestamp with time zone,text,uuid,text)",

@@ -50,7 +50,8 @@ begin
 end;
 $$;
 
--- An org owned by a person of the same name, with one client, one offer and one paid pack of ten.
+-- An org owned by a person of the same name, with one client, one offer and one pack of ten, paid through Stripe (a sale
+-- by hand would be in the books).
 -- Ids are md5('<kind> <name>')::uuid; see tests.id().
 create function tests.org(p_name text, p_timezone text default 'Australia/Brisbane') returns void
 language plpgsql as $$
@@ -64,9 +65,9 @@ begin
   insert into public.offers (id, org_id, name, offer_type, price_cents, sessions_included)
   values (md5('offer ' || p_name)::uuid, v_org_id, 'Ten', 'session_pack', 90000, 10);
   insert into public.client_purchases (id, org_id, client_id, offer_id, amount_paid_cents, sessions_total,
-    payment_status)
+    payment_status, payment_method)
   values (md5('pack ' || p_name)::uuid, v_org_id, md5('client ' || p_name)::uuid, md5('offer ' || p_name)::uuid,
-          90000, 10, 'succeeded');
+          90000, 10, 'succeeded', 'stripe');
 end;
 $$;
 
@@ -108,10 +109,10 @@ $$;
 create function tests.pack(p_name text, p_org text, p_sessions integer default 10) returns void language plpgsql as $$
 begin
   insert into public.client_purchases (
-    id, org_id, client_id, offer_id, amount_paid_cents, sessions_total, payment_status
+    id, org_id, client_id, offer_id, amount_paid_cents, sessions_total, payment_status, payment_method
   )
   values (tests.id('pack', p_name), tests.id('org', p_org), tests.id('client', p_org), tests.id('offer', p_org), 90000,
-          p_sessions, 'succeeded');
+          p_sessions, 'succeeded', 'stripe');
 end;
 $$;
 
@@ -202,9 +203,10 @@ begin
   insert into public.push_tokens (org_id, client_id, expo_token)
   values (v_org_id, v_client_id, 'ExponentPushToken ' || v_of);
   insert into public.client_purchases (
-    id, org_id, client_id, offer_id, amount_paid_cents, sessions_total, payment_status, promo_code_id
+    id, org_id, client_id, offer_id, amount_paid_cents, sessions_total, payment_status, payment_method,
+    promo_code_id
   )
-  values (v_purchase_id, v_org_id, v_client_id, tests.id('offer', p_name), 90000, 10, 'succeeded',
+  values (v_purchase_id, v_org_id, v_client_id, tests.id('offer', p_name), 90000, 10, 'succeeded', 'stripe',
           tests.id('promo code', p_name))
   on conflict (id) do update set promo_code_id = excluded.promo_code_id;
   insert into public.bookings (org_id, client_id, purchase_id, offer_id, session_type_id, start_time, end_time)

@@ -1487,6 +1487,11 @@ isOneToOne: false
         isOneToOne: true
         isSetofReturn: false
       } },
+"finance_export":
+{ Args: { "p_from"?: string,"p_org_id": string,"p_to"?: string }; Returns: {
+              "amount": number,"client_name": string,"currency": string,"event_at": string,"event_date": string,"notes": string,"payment_status": string,"reference_id": string,"source": string,"tax": number,"tax_category": string,"type": string
+            }[]
+                           },
 "generate_referral_code":
 { Args: { "p_length"?: number,"p_org_id": string }; Returns: string
                            },

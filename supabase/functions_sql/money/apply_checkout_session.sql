@@ -10,9 +10,17 @@ declare
   v_amount bigint := (p_session ->> 'amount_total')::bigint;
   v_paid boolean := coalesce(p_session ->> 'payment_status', '') in ('paid', 'no_payment_required');
   v_offer public.offers;
+  v_checkout app.checkouts;
   v_payment app.stripe_payments;
 begin
+  -- Which of our own checkouts it was: what that says of the price is ours, what the metadata says could be anybody's.
+  select c.* into v_checkout
+    from app.checkouts as c
+   where c.id = app.id_in_metadata(p_session, 'checkout_id') and c.org_id = p_org_id;
   if p_session ->> 'mode' = 'subscription' then
+    if v_paid then
+      perform app.checkout_paid(v_checkout.id, p_at);
+    end if;
     return app.apply_subscription_checkout(p_org_id, p_session, p_at);
   end if;
   if p_session -> 'metadata' ->> 'offer_id' is null then
@@ -42,6 +50,7 @@ begin
     p_org_id, v_payment_key, p_at, v_amount, p_session ->> 'currency', v_client_id,
     p_checkout_session_id => v_session_id
   );
+  perform app.checkout_paid(v_checkout.id, p_at);
   -- Another event about this session may have granted the pack: note_payment() made us wait for it.
   update public.client_purchases as p
      set purchased_at = p_at,
@@ -56,13 +65,15 @@ begin
   end if;
   insert into public.client_purchases (
     org_id, client_id, offer_id, amount_paid_cents, currency, sessions_total, purchased_at, expires_at,
-    stripe_payment_intent_id, stripe_checkout_session_id, payment_status, payment_method, session_duration_mins
+    stripe_payment_intent_id, stripe_checkout_session_id, payment_status, payment_method, session_duration_mins,
+    promo_code_id, discount_cents
   )
   values (
     p_org_id, v_client_id, v_offer.id, v_amount, lower(p_session ->> 'currency'),
     coalesce(v_offer.sessions_included, 1) + coalesce(v_offer.bonus_sessions, 0), p_at,
     p_at + make_interval(days => v_offer.pack_validity_days), v_intent_id, v_session_id,
-    case when v_payment.taken_back then 'refunded' else 'succeeded' end, 'stripe', v_offer.session_duration_mins
+    case when v_payment.taken_back then 'refunded' else 'succeeded' end, 'stripe', v_offer.session_duration_mins,
+    v_checkout.promo_code_id, coalesce(v_checkout.discount_cents, 0)
   )
   on conflict on constraint client_purchases_one_per_payment do nothing;
   return 'applied';

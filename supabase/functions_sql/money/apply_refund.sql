@@ -35,6 +35,13 @@ begin
       );
     end if;
   end if;
+  perform app.settle_refund(
+    r.id, v_id, case when bool_or(f.fact = 'refund_failed') then 'failed' else 'sent' end, p_at
+  )
+    from app.refunds as r, app.stripe_facts as f
+   where r.id = app.id_in_metadata(p_refund, 'refund_id') and r.org_id = p_org_id
+     and f.org_id = p_org_id and f.object_id = v_id
+   group by r.id;
   perform app.settle_stripe_pack(p_org_id, v_payment_key);
   return 'applied';
 end;

@@ -17,7 +17,7 @@ begin
   );
   perform app.book_stripe(
     p_payment.org_id, 'FEE', p_payment.payment_key, p_payment.paid_at,
-    -coalesce(p_payment.stripe_fee_cents, app.stripe_fee_estimate_cents(p_payment.amount_cents)),
+    -coalesce(p_payment.stripe_fee_cents, app.stripe_fee_estimate_cents(p_payment.amount_cents, p_payment.currency)),
     coalesce(p_payment.stripe_fee_currency, p_payment.currency), p_payment.client_id, p_payment.payment_key,
     p_payment.invoice_id, p_payment.stripe_fee_cents is null
   );

@@ -1,12 +1,15 @@
-create or replace function app.stripe_fee_estimate_cents(p_amount_cents bigint) returns bigint
+create or replace function app.stripe_fee_estimate_cents(p_amount_cents bigint, p_currency text) returns bigint
   language plpgsql immutable parallel safe security invoker set search_path = ''
 as $$
 begin
-  return case when p_amount_cents > 0 then round(p_amount_cents * 0.017) + 30 else 0 end;
+  if p_amount_cents <= 0 then
+    return 0;
+  end if;
+  return round(p_amount_cents * 0.017) + case app.currency_exponent(p_currency) when 3 then 300 else 30 end;
 end;
 $$;
-comment on function app.stripe_fee_estimate_cents(bigint) is
-  'What Stripe will probably keep of a payment (smallest unit), until its balance transaction says so: 1.7 % + 30, the '
-  'price of a domestic card in Australia. Whatever books it marks it (money_events.is_estimate). Source: '
-  'https://stripe.com/au/pricing';
-revoke all on function app.stripe_fee_estimate_cents(bigint) from public, anon, authenticated, service_role;
+comment on function app.stripe_fee_estimate_cents(bigint, text) is
+  'What Stripe is likely to keep of a payment, both in the smallest unit: 1.7 % and 30 cents, the price of a domestic '
+  'card in Australia, half a cent up. Whatever books it marks it (money_events.is_estimate), '
+  'until the balance transaction says what it was. Source: https://stripe.com/au/pricing';
+revoke all on function app.stripe_fee_estimate_cents(bigint, text) from public, anon, authenticated, service_role;

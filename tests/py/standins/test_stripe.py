@@ -1,4 +1,5 @@
 import asyncio
+import copy
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -127,6 +128,86 @@ async def test_accounts_do_not_see_each_other(standin: Standin) -> None:
         await standin.client.v1.checkout.sessions.retrieve_async(session.id)
 
     assert (refused.value.http_status, refused.value.code) == (404, "resource_missing")
+
+
+async def test_a_refund_is_of_what_is_left_and_is_told(standin: Standin, receiver: Receiver) -> None:
+    session = await standin.checkout()
+    await standin.pay(session.id, "none")
+    session = await standin.session(session.id)
+    intent = str(session.payment_intent)
+    refunds = standin.client.v1.refunds
+    on: stripe.RequestOptions = {"stripe_account": ACCOUNT}
+    part: Any = {"payment_intent": intent, "amount": 20000, "refund_application_fee": True}
+
+    first = await refunds.create_async(part, {**on, "idempotency_key": "one"})
+    again = await refunds.create_async(part, {**on, "idempotency_key": "one"})
+
+    assert (first.id, first.amount, first.status) == (again.id, 20000, "succeeded")
+    for params, code in (
+        ({"payment_intent": intent, "amount": 30001}, None),
+        ({"payment_intent": intent, "amount": 0}, "parameter_invalid_integer"),
+        ({"payment_intent": intent, "reason": "because"}, None),
+        ({"payment_intent": "pi_unknown"}, "resource_missing"),
+        ({"amount": 1}, "parameter_missing"),
+        ({"payment_intent": intent, "sum": 1}, "parameter_unknown"),
+    ):
+        with pytest.raises(stripe.InvalidRequestError) as refused:
+            await refunds.create_async(params, on)  # type: ignore[arg-type]
+        assert refused.value.code == code
+    await refunds.create_async({"payment_intent": intent}, on)
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        await refunds.create_async({"payment_intent": intent}, on)
+    assert refused.value.code == "charge_already_refunded"
+    async with asyncio.timeout(10):
+        told = [verify(await receiver.next()) for _ in range(4)]
+    assert sorted(event.type for event in told) == ["charge.refunded"] * 2 + ["refund.created"] * 2
+    assert {event.data.object["amount_refunded"] for event in told if event.type == "charge.refunded"} == {20000, 50000}
+
+
+async def test_an_account_is_onboarded_once_it_was_made(standin: Standin) -> None:
+    accounts, links = standin.client.v1.accounts, standin.client.v1.account_links
+    made = await accounts.create_async({"type": "standard"}, {"idempotency_key": "connect"})
+    assert (made.charges_enabled, made.details_submitted) == (False, False)
+    urls: Any = {"refresh_url": "https://coach.example/again", "return_url": "https://coach.example/done"}
+
+    link = await links.create_async(urls | {"account": made.id, "type": "account_onboarding"})
+
+    async with standin.http.get(link.url) as page:
+        assert page.status == 200
+    await standin.control("onboard", {"account": made.id})
+    assert (await accounts.retrieve_async(made.id)).charges_enabled is True
+    for wrong in ({"account": "acct_unknown"}, {"type": "other"}, {"return_url": "nowhere"}):
+        asked: Any = {"account": made.id, "type": "account_onboarding", **urls, **wrong}
+        with pytest.raises(stripe.InvalidRequestError):
+            await links.create_async(asked)
+
+
+async def test_a_subscription_leaves_a_customer_who_has_a_billing_page(standin: Standin) -> None:
+    item: Any = copy.deepcopy(PARAMS["line_items"][0])
+    item["price_data"]["recurring"] = {"interval": "month", "interval_count": 3}
+    changed: dict[str, Any] = {
+        "mode": "subscription",
+        "line_items": [item],
+        "subscription_data": {"application_fee_percent": 3.33, "metadata": {"offer_id": "offer-1"}},
+    }
+    with pytest.raises(stripe.InvalidRequestError, match="payment_intent_data"):
+        await standin.checkout(**changed)
+    params: Any = {name: value for name, value in PARAMS.items() if name != "payment_intent_data"} | changed
+
+    session = await standin.client.v1.checkout.sessions.create_async(params, {"stripe_account": ACCOUNT})
+    await standin.pay(session.id)
+
+    session = await standin.session(session.id, "subscription", "invoice")
+    subscription, invoice = session.subscription, session.invoice
+    assert isinstance(subscription, stripe.Subscription)
+    assert isinstance(invoice, stripe.Invoice)
+    assert (subscription.status, invoice.status, session.payment_intent) == ("active", "paid", None)
+    portal = await standin.client.v1.billing_portal.sessions.create_async(
+        {"customer": str(session.customer), "return_url": "https://coach.example"}, {"stripe_account": ACCOUNT}
+    )
+    assert portal.url.startswith(f"{standin.url}/billing/")
+    with pytest.raises(stripe.InvalidRequestError):
+        await standin.client.v1.billing_portal.sessions.create_async({"customer": str(session.customer)})
 
 
 async def test_a_wrong_key_is_refused(standin: Standin) -> None:

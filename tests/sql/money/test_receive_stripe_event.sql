@@ -1,7 +1,6 @@
 -- STRIPE-01: a delivery is stored and applied together, once per event; two events about one object add one row.
--- And what a sale needs before it: app.begin_checkout().
 begin;
-select plan(80);
+select plan(68);
 
 select tests.org('ada');
 select tests.org('eve');
@@ -193,43 +192,6 @@ select throws_ok($$select app.receive_stripe_event('{"type": "customer.created"}
 select throws_ok($$select app.receive_stripe_event('[1]', false)$$, 'PT400', 'event_malformed', 'a list');
 select throws_ok($$select app.receive_stripe_event(null, false)$$, 'PT400', 'event_malformed', 'nothing');
 select results_eq('select count(*) from kept', 'select * from kept_so_far', 'nothing of these is kept');
-
--- app.begin_checkout(): what a sale needs.
-do $$
-begin
-  insert into public.org_members (org_id, user_id, role)
-  values (tests.id('org', 'ada'), tests.person('staff'), 'staff'),
-         (tests.id('org', 'ada'), tests.person('books'), 'accountant_readonly');
-end;
-$$;
-create function tests.begin(p_person text, p_client text default 'ada', p_offer text default 'ada') returns text
-language sql as $$
-  select to_jsonb(c) - 'checkout_id' from app.begin_checkout(
-    md5('person ' || p_person)::uuid, tests.id('client', p_client), tests.id('offer', p_offer)) as c;
-$$;
-update public.orgs set commission_rate = 0.033 where id = tests.id('org', 'ada');
-update public.offers set price_cents = 12345 where id = tests.id('offer', 'ada');
-select is(tests.begin('ada')::jsonb, jsonb_build_object('org_id', tests.id('org', 'ada'), 'stripe_account_id', 'acct_ada',
-  'offer_name', 'Ten', 'amount_cents', 12345, 'currency', 'aud', 'application_fee_cents', 407),
-  'an owner gets the terms: price, account, and the fee in whole cents');
-select is((select count(*) from app.checkouts where client_id = tests.id('client', 'ada')
-   and offer_id = tests.id('offer', 'ada')), 1::bigint, 'and the attempt is recorded');
-select is(tests.begin('staff') is not null, true, 'staff may sell');
-create temp table checkouts_so_far as select count(*) from app.checkouts;
-select throws_ok($$select tests.begin('eve')$$, 'PT404', 'client_not_found', 'to a stranger the client does not exist');
-select throws_ok($$select tests.begin('books')$$, 'PT404', 'client_not_found', 'nor to who only reads');
-select throws_ok($$select app.begin_checkout(null, tests.id('client', 'ada'), tests.id('offer', 'ada'))$$,
-  'PT404', 'client_not_found', 'nor to nobody');
-select throws_ok($$select tests.begin('ada', 'unknown')$$, 'PT404', 'client_not_found', 'an unknown client');
-select throws_ok($$select tests.begin('ada', 'ada', 'eve')$$, 'PT404', 'offer_not_found', 'another org''s offer');
-select throws_ok($$select tests.begin('eve', 'eve', 'eve')$$, 'PT409', 'stripe_not_connected',
-  'an account that cannot take payments yet');
-update public.offers set is_active = false where id = tests.id('offer', 'ada');
-select throws_ok($$select tests.begin('ada')$$, 'PT404', 'offer_not_found', 'an offer no longer sold');
-update public.offers set is_active = true where id = tests.id('offer', 'ada');
-delete from public.stripe_accounts where org_id = tests.id('org', 'ada');
-select throws_ok($$select tests.begin('ada')$$, 'PT409', 'stripe_not_connected', 'an org without an account');
-select results_eq('select count(*) from app.checkouts', 'select * from checkouts_so_far', 'a refusal records nothing');
 
 select is_empty('select * from app.session_discrepancies()', 'every counter is the sum of its ledger');
 select * from finish();

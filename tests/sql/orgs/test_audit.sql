@@ -270,9 +270,9 @@ select is_empty(
   format('a delete by %s is recorded, once, with the row that went', login))
   from personas where login <> 'root';
 
--- Copies, where there can be two.
+-- Copies, where there can be two; of a purchase without its code, whose counter would be changed as well.
 create temp table inserts as
-select distinct on (p.table_name) p.table_name, tests.copy_of(p.table_name, p.image || '{"redeemed_by": null, "redeemed_at": null, "auth_user_id": null, "referred_email": "copy@example.com"}') as statement
+select distinct on (p.table_name) p.table_name, tests.copy_of(p.table_name, p.image || '{"redeemed_by": null, "redeemed_at": null, "auth_user_id": null, "referred_email": "copy@example.com", "promo_code_id": null}') as statement
   from present as p
  where p.table_name not in ('orgs', 'org_members', 'branding', 'org_payout_settings', 'booking_settings', 'sms_settings',
                             'stripe_accounts', 'subscriptions', 'sms_suppression', 'promo_codes', 'session_types',

@@ -1,0 +1,17 @@
+create or replace function app.currency_exponent(p_currency text) returns integer
+  language plpgsql immutable parallel safe security invoker set search_path = ''
+as $$
+begin
+  return case
+    when p_currency in (
+      'bif', 'clp', 'djf', 'gnf', 'jpy', 'kmf', 'krw', 'mga', 'pyg', 'rwf', 'ugx', 'vnd', 'vuv', 'xaf', 'xof', 'xpf'
+    ) then 0
+    when p_currency in ('bhd', 'jod', 'kwd', 'omr', 'tnd') then 3
+    else 2
+  end;
+end;
+$$;
+comment on function app.currency_exponent(text) is
+  'How many decimals an amount of this currency has: 1 of its units is 10 to that many of the smallest ones. Source: '
+  'https://docs.stripe.com/currencies#zero-decimal';
+revoke all on function app.currency_exponent(text) from public, anon, authenticated, service_role;
