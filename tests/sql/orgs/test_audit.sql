@@ -215,7 +215,7 @@ insert into edits values
   ('booking_settings', 'slot_duration_mins', '45'), ('bookings', 'notes', '"New"'), ('branding', 'display_name', '"New"'),
   ('client_invites', 'expires_at', '"2027-01-01T00:00:00+00:00"'),
   ('client_purchases', 'expires_at', '"2027-01-01T00:00:00+00:00"'), ('client_waivers', 'name', '"New"'),
-  ('clients', 'full_name', '"New"'), ('money_events', 'notes', '"New"'), ('offers', 'price_cents', '1'),
+  ('clients', 'full_name', '"New"'), ('money_events', 'payout_id', 'null'), ('offers', 'price_cents', '1'),
   ('org_members', 'role', '"staff"'), ('org_payout_settings', 'payout_method', '"paypal"'),
   ('org_payouts', 'status', '"paid"'), ('orgs', 'name', '"New"'), ('products', 'price_cents', '1'),
   ('promo_codes', 'is_active', 'false'), ('referral_links', 'name', '"New"'), ('referrals', 'referred_name', '"New"'),
