@@ -162,6 +162,7 @@ FUNCTIONS = {
     "cover_booking(uuid,uuid)",
     "create_default_session_types(uuid)",
     "create_org(text,text)",
+    "discard_webhook_event(uuid)",
     "finance_export(uuid,date,date)",
     "generate_referral_code(uuid,integer)",
     "insert_sms_direct(uuid,uuid,text,timestamp with time zone,text,uuid,text)",
@@ -188,6 +189,7 @@ FUNCTIONS = {
     "referral_page(text)",
     "release_session(uuid,uuid)",
     "render_sms_template(text,jsonb)",
+    "replay_webhook_event(uuid)",
     "request_session(text,timestamp with time zone,uuid,text,text,text,text)",
     "sign_waiver(uuid,text)",
     "submit_onboarding(uuid,jsonb,text)",
@@ -196,6 +198,7 @@ FUNCTIONS = {
     "update_my_client(text,numeric)",
     "use_session(uuid,uuid)",
     "waiver_form(uuid)",
+    "webhook_problems(uuid)",
 }
 
 

@@ -726,14 +726,14 @@ isOneToOne: false
                   ]
                 },"money_events": {
                   Row: {
-                    "amount_cents": number,"client_id": string | null,"created_at": string,"currency": string,"event_date": string,"failure_reason": string | null,"id": string,"next_retry_at": string | null,"notes": string | null,"org_id": string,"payment_status": string | null,"payout_id": string | null,"reference_id": string | null,"retry_count": number | null,"source": string,"stripe_invoice_id": string | null,"stripe_payment_intent_id": string | null,"tax_cat": Database["public"]['Enums']["tax_category"],"tax_cents": number,"type": Database["public"]['Enums']["money_event_type"]
+                    "amount_cents": number,"client_id": string | null,"created_at": string,"currency": string,"event_date": string,"failure_reason": string | null,"id": string,"is_estimate": boolean,"next_retry_at": string | null,"notes": string | null,"org_id": string,"payment_status": string | null,"payout_id": string | null,"reference_id": string | null,"retry_count": number | null,"source": string,"stripe_invoice_id": string | null,"stripe_payment_intent_id": string | null,"tax_cat": Database["public"]['Enums']["tax_category"],"tax_cents": number,"type": Database["public"]['Enums']["money_event_type"]
                   }
                   ComputedFields: never
                   Insert: {
-                    "amount_cents": number,"client_id"?: string | null,"created_at"?: string,"currency"?: string,"event_date": string,"failure_reason"?: string | null,"id"?: string,"next_retry_at"?: string | null,"notes"?: string | null,"org_id": string,"payment_status"?: string | null,"payout_id"?: string | null,"reference_id"?: string | null,"retry_count"?: number | null,"source": string,"stripe_invoice_id"?: string | null,"stripe_payment_intent_id"?: string | null,"tax_cat"?: Database["public"]['Enums']["tax_category"],"tax_cents"?: number,"type": Database["public"]['Enums']["money_event_type"]
+                    "amount_cents": number,"client_id"?: string | null,"created_at"?: string,"currency"?: string,"event_date": string,"failure_reason"?: string | null,"id"?: string,"is_estimate"?: boolean,"next_retry_at"?: string | null,"notes"?: string | null,"org_id": string,"payment_status"?: string | null,"payout_id"?: string | null,"reference_id"?: string | null,"retry_count"?: number | null,"source": string,"stripe_invoice_id"?: string | null,"stripe_payment_intent_id"?: string | null,"tax_cat"?: Database["public"]['Enums']["tax_category"],"tax_cents"?: number,"type": Database["public"]['Enums']["money_event_type"]
                   }
                   Update: {
-                    "amount_cents"?: number,"client_id"?: string | null,"created_at"?: string,"currency"?: string,"event_date"?: string,"failure_reason"?: string | null,"id"?: string,"next_retry_at"?: string | null,"notes"?: string | null,"org_id"?: string,"payment_status"?: string | null,"payout_id"?: string | null,"reference_id"?: string | null,"retry_count"?: number | null,"source"?: string,"stripe_invoice_id"?: string | null,"stripe_payment_intent_id"?: string | null,"tax_cat"?: Database["public"]['Enums']["tax_category"],"tax_cents"?: number,"type"?: Database["public"]['Enums']["money_event_type"]
+                    "amount_cents"?: number,"client_id"?: string | null,"created_at"?: string,"currency"?: string,"event_date"?: string,"failure_reason"?: string | null,"id"?: string,"is_estimate"?: boolean,"next_retry_at"?: string | null,"notes"?: string | null,"org_id"?: string,"payment_status"?: string | null,"payout_id"?: string | null,"reference_id"?: string | null,"retry_count"?: number | null,"source"?: string,"stripe_invoice_id"?: string | null,"stripe_payment_intent_id"?: string | null,"tax_cat"?: Database["public"]['Enums']["tax_category"],"tax_cents"?: number,"type"?: Database["public"]['Enums']["money_event_type"]
                   }
                   Relationships: [
                     {
@@ -1326,14 +1326,14 @@ isOneToOne: false
                   ]
                 },"stripe_accounts": {
                   Row: {
-                    "charges_enabled": boolean,"details_submitted": boolean,"org_id": string,"payouts_enabled": boolean,"stripe_account_id": string,"updated_at": string
+                    "charges_enabled": boolean,"details_submitted": boolean,"org_id": string,"payouts_enabled": boolean,"stripe_account_id": string,"stripe_updated_at": string | null,"updated_at": string
                   }
                   ComputedFields: never
                   Insert: {
-                    "charges_enabled"?: boolean,"details_submitted"?: boolean,"org_id": string,"payouts_enabled"?: boolean,"stripe_account_id": string,"updated_at"?: string
+                    "charges_enabled"?: boolean,"details_submitted"?: boolean,"org_id": string,"payouts_enabled"?: boolean,"stripe_account_id": string,"stripe_updated_at"?: string | null,"updated_at"?: string
                   }
                   Update: {
-                    "charges_enabled"?: boolean,"details_submitted"?: boolean,"org_id"?: string,"payouts_enabled"?: boolean,"stripe_account_id"?: string,"updated_at"?: string
+                    "charges_enabled"?: boolean,"details_submitted"?: boolean,"org_id"?: string,"payouts_enabled"?: boolean,"stripe_account_id"?: string,"stripe_updated_at"?: string | null,"updated_at"?: string
                   }
                   Relationships: [
                     {
@@ -1487,6 +1487,9 @@ isOneToOne: false
         isOneToOne: true
         isSetofReturn: false
       } },
+"discard_webhook_event":
+{ Args: { "p_id": string }; Returns: string
+                           },
 "finance_export":
 { Args: { "p_from"?: string,"p_org_id": string,"p_to"?: string }; Returns: {
               "amount": number,"client_name": string,"currency": string,"event_at": string,"event_date": string,"notes": string,"payment_status": string,"reference_id": string,"source": string,"tax": number,"tax_category": string,"type": string
@@ -1581,6 +1584,9 @@ isOneToOne: false
 "render_sms_template":
 { Args: { "p_template_body": string,"p_variables": Json }; Returns: string
                            },
+"replay_webhook_event":
+{ Args: { "p_id": string }; Returns: string
+                           },
 "request_session":
 { Args: { "p_email": string,"p_name": string,"p_notes"?: string,"p_offer_id": string,"p_phone"?: string,"p_slug": string,"p_start": string }; Returns: Json
                            },
@@ -1606,6 +1612,11 @@ isOneToOne: false
                            },
 "waiver_form":
 { Args: { "p_token": string }; Returns: Json
+                           },
+"webhook_problems":
+{ Args: { "p_org_id": string }; Returns: {
+              "attempts": number,"id": string,"next_attempt_at": string,"reason": string,"received_at": string,"status": string,"type": string
+            }[]
                            }
           }
           Enums: {

@@ -17,6 +17,20 @@ begin
        and e.is_estimate and not p_is_estimate;
     return;
   end if;
+  -- Most events say nothing new; an insert that then does nothing would still be checked and audited. Who calls has
+  -- locked the object.
+  if exists (
+    select
+      from public.money_events as e
+     where e.org_id = p_org_id and e.source = 'stripe' and e.type = p_type and e.reference_id = p_reference_id
+       and e.event_date <= p_at
+       and (e.client_id is not null or p_client_id is null)
+       and (e.stripe_payment_intent_id is not null or v_intent_id is null)
+       and (e.stripe_invoice_id is not null or p_invoice_id is null)
+       and (p_is_estimate or not e.is_estimate)
+  ) then
+    return;
+  end if;
   if p_type in ('INCOME', 'REFUND')
      and (select s.gst_registered from public.booking_settings as s where s.org_id = p_org_id) then
     v_tax_cat := 'GST';
@@ -40,12 +54,7 @@ begin
          amount_cents = case when e.is_estimate and not p_is_estimate then excluded.amount_cents else e.amount_cents end,
          currency = case when e.is_estimate and not p_is_estimate then excluded.currency else e.currency end,
          tax_cents = case when e.is_estimate and not p_is_estimate then excluded.tax_cents else e.tax_cents end,
-         is_estimate = e.is_estimate and p_is_estimate
-   where excluded.event_date < e.event_date
-      or (e.client_id is null and excluded.client_id is not null)
-      or (e.stripe_payment_intent_id is null and excluded.stripe_payment_intent_id is not null)
-      or (e.stripe_invoice_id is null and excluded.stripe_invoice_id is not null)
-      or (e.is_estimate and not p_is_estimate);
+         is_estimate = e.is_estimate and p_is_estimate;
 end;
 $$;
 comment on function app.book_stripe(

@@ -43,7 +43,8 @@ comment on function app.guard_money_event() is
   'place of an estimate. A row goes only with its org. Raises PT403 books_are_append_only.';
 revoke all on function app.guard_money_event() from public, anon, authenticated, service_role;
 
-create or replace trigger money_events_append_only
+-- By its name the last of the table's: what no row may do, another trigger says.
+create or replace trigger money_events_stay_booked
   before update or delete on public.money_events
   for each row execute function app.guard_money_event();
 create or replace trigger money_events_no_truncate

@@ -3,7 +3,7 @@ begin;
 select plan(48);
 
 -- Rows come and go here as no org's books do.
-alter table public.money_events disable trigger money_events_append_only;
+alter table public.money_events disable trigger money_events_stay_booked;
 
 select tests.full_org('ada');
 select tests.full_org('eve');

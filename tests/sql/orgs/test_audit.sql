@@ -218,7 +218,7 @@ insert into edits values
   ('booking_settings', 'slot_duration_mins', '45'), ('bookings', 'notes', '"New"'), ('branding', 'display_name', '"New"'),
   ('client_invites', 'expires_at', '"2027-01-01T00:00:00+00:00"'),
   ('client_purchases', 'expires_at', '"2027-01-01T00:00:00+00:00"'), ('client_waivers', 'name', '"New"'),
-  ('clients', 'full_name', '"New"'), ('money_events', 'notes', '"New"'), ('offers', 'price_cents', '1'),
+  ('clients', 'full_name', '"New"'), ('money_events', 'payout_id', 'null'), ('offers', 'price_cents', '1'),
   ('org_members', 'role', '"staff"'), ('org_payout_settings', 'payout_method', '"paypal"'),
   ('org_payouts', 'status', '"paid"'), ('orgs', 'name', '"New"'), ('products', 'price_cents', '1'),
   ('promo_codes', 'is_active', 'false'), ('referral_links', 'name', '"New"'), ('referrals', 'referred_name', '"New"'),
@@ -249,17 +249,22 @@ values (tests.id('spare', 'offer'), tests.id('org', 'ada'), 'Spare', 'single_ses
 insert into public.clients (id, org_id, full_name) values (tests.id('spare', 'client'), tests.id('org', 'ada'), 'Spare');
 insert into public.client_purchases (id, org_id, client_id, offer_id, amount_paid_cents)
 values (tests.id('spare', 'pack'), tests.id('org', 'ada'), tests.id('spare', 'client'), tests.id('offer', 'ada'), 0);
+-- Of the books nothing goes but an estimate.
+insert into public.money_events (id, org_id, event_date, type, amount_cents, source, is_estimate)
+values (tests.id('spare', 'fee'), tests.id('org', 'ada'), '2026-01-05', 'FEE', -30, 'stripe', true);
 insert into present
 select 'offers', o.id, to_jsonb(o) from public.offers as o where o.id = tests.id('spare', 'offer')
 union all select 'clients', c.id, to_jsonb(c) from public.clients as c where c.id = tests.id('spare', 'client')
-union all select 'client_purchases', p.id, to_jsonb(p) from public.client_purchases as p where p.id = tests.id('spare', 'pack');
+union all select 'client_purchases', p.id, to_jsonb(p) from public.client_purchases as p where p.id = tests.id('spare', 'pack')
+union all select 'money_events', e.id, to_jsonb(e) from public.money_events as e where e.id = tests.id('spare', 'fee');
 create temp table deletes as
 select distinct on (p.table_name) p.table_name, p.row_id, pg_temp.told(p.table_name, p.image) as changes,
        format('delete from public.%I where %s = %L', p.table_name,
               case when p.image ? 'id' then 'id' else 'org_id' end, p.row_id) as statement
   from present as p
  where p.table_name <> 'orgs'  -- takes its audit with it: see below
- order by p.table_name, p.row_id in (tests.id('spare', 'offer'), tests.id('spare', 'client'), tests.id('spare', 'pack')) desc;
+ order by p.table_name, p.row_id in (
+   tests.id('spare', 'offer'), tests.id('spare', 'client'), tests.id('spare', 'pack'), tests.id('spare', 'fee')) desc;
 select is_empty(
   format($$select d.table_name, (select jsonb_agg(r) from pg_temp.recorded(d.statement, %1$L) as r) from deletes as d
      where pg_temp.may(%1$L, 'delete', d.table_name)

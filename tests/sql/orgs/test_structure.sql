@@ -245,7 +245,7 @@ select is_empty(
       ('client_habits', 'client_id,habit_id'), ('measurement_types', 'name'),
       ('sms_templates', 'org_id,template_key,version'), ('platform_admins', 'user_id'), ('clients', 'portal_token'),
       ('clients', 'onboarding_token'), ('clients', 'auth_user_id'), ('client_waivers', 'token'), ('stripe_accounts', 'org_id'),
-      ('stripe_accounts', 'stripe_account_id'), ('client_purchases', 'stripe_payment_intent_id')
+      ('stripe_accounts', 'stripe_account_id'), ('client_purchases', 'org_id,stripe_payment_intent_id')
     ) as v (table_name, columns)
     except select table_name, columns from keys$$, 'and every row that is looked up alone');
 select is_empty(
