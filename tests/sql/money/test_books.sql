@@ -31,7 +31,7 @@ select set_eq(
   $$select type::text, reference_id, amount_cents, tax_cat::text, tax_cents, is_estimate from books$$,
   $$values ('INCOME', 'pi_ada', 90000::bigint, 'NONE', 0::bigint, false), ('PLATFORM_FEE', 'pi_ada', -4500, 'GST', 0, true),
            ('FEE', 'pi_ada', -1560, 'GST_FREE', 0, true)$$, 'is income and two fees, which are not known yet');
-select is(app.stripe_fee_estimate_cents(a), e, format('the fee of %s is thought to be %s', a, e))
+select is(app.stripe_fee_estimate_cents(a, 'aud'), e, format('the fee of %s is thought to be %s', a, e))
   from (values (90000::bigint, 1560::bigint), (1, 30), (0, 0), (50, 31)) as v (a, e);
 select is(
   tests.deliver(tests.event('evt_2', 'ada', 'refund.created', '{"id": "re_1", "amount": 100, "currency": "aud",
