@@ -357,6 +357,7 @@ async def test_a_database_that_cannot_be_reached_is_not_described_by_its_passwor
         "DATABASE_URL": URLS[what].format(secret=CANARY),
         "PUBLIC_URL": "https://coach.example",
         "TWILIO_ACCOUNT_SID": "AC" + "0" * 32,
+        "STRIPE_SECRET_KEY": f"sk_test_{CANARY}",
         "TWILIO_AUTH_TOKEN": CANARY,
     }
 
