@@ -11,8 +11,8 @@ declare
   v_completed integer;
   v_id uuid;
 begin
-  -- This waits for nobody: a booking, a pack or an org that somebody is changing at this moment is left for the next call. So
-  -- a transaction that hangs holds up what it holds, not every org's bookings, and no two callers ever deadlock.
+  -- This waits for nobody: a booking, a pack or an org that somebody is changing at this moment is left for the next
+  -- call. So a transaction that hangs holds up what it holds, not every org's bookings, and no two callers ever deadlock.
   select array_agg(d.id) into v_due
     from (
       select b.id
@@ -22,6 +22,9 @@ begin
        limit p_limit
          for no key update skip locked
     ) as d;
+  if v_due is null then
+    return 0;  -- as most calls end: an update of no row would still run its triggers
+  end if;
   -- Changing an org's time zone locks it against new rows that refer to it, such as ledger entries and texts.
   select array_agg(l.id) into v_orgs
     from (
