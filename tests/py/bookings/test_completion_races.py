@@ -202,6 +202,26 @@ async def test_a_worker_passes_by_what_a_tab_holds_and_finds_it_the_next_time(wo
     assert_deducted(world, pack_id, [held])
 
 
+async def test_a_tab_whose_credit_another_one_is_taking_waits_for_the_other_ones(world: World) -> None:
+    """Two tabs of one user on one pack: the second takes the first one's credit, and leaves its own in exchange."""
+    org = world.org()
+    pack_id = world.pack(org)
+    one, two = (world.booking(org, timedelta(hours=-3 - number), pack_id) for number in range(2))
+
+    async with world.connected(2, org.owner_id) as (first, second):
+        await world.complete(first, one)
+        await second.execute("begin")
+        await world.complete(second, two)
+        assert await world.use(second, pack_id)
+        told = asyncio.ensure_future(world.use(first, pack_id))
+        await world.until_blocked(first)
+        await second.execute("commit")
+        assert await told
+
+    assert_deducted(world, pack_id, [one, two])
+    assert world.value("select count(*) from app.completion_credits") == 0
+
+
 async def test_whoever_cancels_while_others_complete_is_heard_or_comes_too_late(world: World) -> None:
     """Cancelled first, a booking stays cancelled and costs nothing; completed first, it is given back."""
     org = world.org()
