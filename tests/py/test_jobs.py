@@ -261,7 +261,7 @@ WITHIN_S = 75
 
 async def until(happened: Callable[[], object]) -> None:
     async with asyncio.timeout(WITHIN_S):
-        while not happened():  # noqa: ASYNC110
+        while not happened():  # noqa: ASYNC110 - another process tells nobody of its own accord
             await asyncio.sleep(0.1)
 
 

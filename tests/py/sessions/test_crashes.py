@@ -51,7 +51,7 @@ sys.stdin.readline()
 
 
 def until(happened: Callable[[], object]) -> None:
-    """Return once it has."""
+    """Return once it has. Looks again and again: a process that dies, or waits for a lock, gives no event."""
     end = time.monotonic() + PATIENCE_S
     while not happened():
         assert time.monotonic() < end, "it did not happen"
@@ -330,7 +330,7 @@ def completed(world: World) -> int:
 
 async def until_true(happened: Callable[[], object], within_s: float = WITHIN_S) -> None:
     async with asyncio.timeout(within_s):
-        while not happened():  # noqa: ASYNC110
+        while not happened():  # noqa: ASYNC110 - another process tells nobody of its own accord
             await asyncio.sleep(0.05)
 
 
