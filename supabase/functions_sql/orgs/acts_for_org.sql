@@ -5,7 +5,8 @@ begin
   -- A definer function keeps the caller's `role` setting: an API request shows its role there, a connection of the
   -- worker or the sidecar shows none.
   return current_setting('role') in ('none', 'service_role', 'postgres', 'coach_os_worker', 'coach_os_sidecar')
-      or p_org_id = any (array(select app.my_staff_org_ids()));
+      or exists (select from public.org_members as m
+                  where m.org_id = p_org_id and m.user_id = auth.uid() and m.role in ('owner', 'staff'));
 end;
 $$;
 comment on function app.acts_for_org(uuid) is

@@ -15,7 +15,7 @@ begin
     v_table := tg_argv[i + 1];
     v_id := (v_row ->> v_column)::uuid;
     continue when v_id is null;
-    -- What every booking and every ledger entry refers to is written out: its plan is kept, where the other one is made
+    -- What every booking refers to is written out: its plan is kept, where the other one is made
     -- anew for each row, at ten times the cost.
     case v_table
       when 'clients' then
@@ -74,8 +74,6 @@ create or replace trigger push_tokens_same_org before insert or update of client
   for each row execute function app.check_same_org('client_id', 'clients');
 create or replace trigger client_purchases_same_org before insert or update of client_id, offer_id, promo_code_id on public.client_purchases
   for each row execute function app.check_same_org('client_id', 'clients', 'offer_id', 'offers', 'promo_code_id', 'promo_codes');
-create or replace trigger session_ledger_same_org before insert or update of purchase_id, booking_id on public.session_ledger
-  for each row execute function app.check_same_org('purchase_id', 'client_purchases', 'booking_id', 'bookings');
 create or replace trigger bookings_same_org before insert or update of client_id, offer_id, session_type_id, purchase_id on public.bookings
   for each row execute function app.check_same_org('client_id', 'clients', 'offer_id', 'offers', 'session_type_id', 'session_types', 'purchase_id', 'client_purchases');
 create or replace trigger subscriptions_same_org before insert or update of client_id, offer_id on public.subscriptions

@@ -3,16 +3,18 @@ create or replace function app.record_audit() returns trigger
   language plpgsql volatile security definer set search_path = '' set timezone = 'UTC'
 as $$
 begin
-  if tg_table_name = 'client_purchases' and coalesce(current_setting('coach_os.ledger_entry', true), '') <> '' then
-    return null;  -- the entry that moved the counter says who, when and why, and is append-only itself
-  end if;
-  case tg_op
-    when 'INSERT' then
+  case
+    when tg_level = 'ROW' then
+      insert into public.audit_events (org_id, table_name, row_id, action, actor_role, changes)
+      select e.org_id, tg_table_name, e.row_id, e.action, e.actor_role, e.changes
+        from app.audit_entry(tg_table_name, to_jsonb(old), to_jsonb(new)) as e
+       where e.actor_role is not null;
+    when tg_op = 'INSERT' then
       insert into public.audit_events (org_id, table_name, row_id, action, actor_role, changes)
       select e.org_id, tg_table_name, e.row_id, e.action, e.actor_role, e.changes
         from new_rows as n, app.audit_entry(tg_table_name, null, to_jsonb(n)) as e
        where e.actor_role is not null;
-    when 'DELETE' then
+    when tg_op = 'DELETE' then
       insert into public.audit_events (org_id, table_name, row_id, action, actor_role, changes)
       select e.org_id, tg_table_name, e.row_id, e.action, e.actor_role, e.changes
         from old_rows as o, app.audit_entry(tg_table_name, to_jsonb(o), null) as e
@@ -33,7 +35,7 @@ end;
 $$;
 comment on function app.record_audit() is
   'Writes what a statement changed to public.audit_events, one row for each row that it really changed; '
-  'not what a ledger entry did to its pack''s counter, which public.session_ledger tells.';
+  'not a move of a pack''s counter alone, which public.session_ledger tells.';
 revoke all on function app.record_audit() from public, anon, authenticated, service_role;
 
 -- The audited tables. Why the others are not: tests/sql/orgs/test_audit.sql.
@@ -63,3 +65,12 @@ begin
   end loop;
 end;
 $$;
+
+-- A pack's counter moves with every session, and the entry that says who, when and why is append-only itself. Triggers of
+-- some columns are per row: those of a statement collect every row before they can look at it.
+create or replace trigger client_purchases_audit_update
+  after update of id, org_id, client_id, offer_id, amount_paid_cents, currency, sessions_total, purchased_at, expires_at,
+                  stripe_payment_intent_id, stripe_checkout_session_id, payment_status, payment_method, promo_code_id,
+                  discount_cents, session_duration_mins, created_at, refunded_at
+  on public.client_purchases
+  for each row execute function app.record_audit();

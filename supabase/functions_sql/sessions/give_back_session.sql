@@ -5,6 +5,7 @@ declare
   v_purchase_id uuid;
   v_seq integer;
   v_used integer;
+  v_cause text;
 begin
   perform from public.bookings as b where b.id = p_booking_id for no key update;
   -- It goes back to the pack it was taken from, also when the booking names another by now.
@@ -16,12 +17,13 @@ begin
   if v_seq is null or v_seq % 2 = 0 then
     return -1;
   end if;
-  select p.sessions_used into v_used
-    from public.client_purchases as p where p.id = v_purchase_id for no key update;
+  v_cause := app.explain_counter('release', p_booking_id, v_seq + 1, p_reason);
   -- A correction by hand may have given it back before: then the booking no longer has it, and nothing moves.
-  insert into public.session_ledger (purchase_id, booking_id, entry_type, delta, booking_seq, reason)
-  values (v_purchase_id, p_booking_id, 'release', -least(1, v_used), v_seq + 1, p_reason);
-  return v_used - least(1, v_used);
+  update public.client_purchases as p
+     set sessions_used = greatest(p.sessions_used - 1, 0)
+   where p.id = v_purchase_id
+  returning p.sessions_used into v_used;
+  return v_used;
 end;
 $$;
 comment on function app.give_back_session(uuid, text) is

@@ -2,7 +2,8 @@ create or replace function app.release_session(p_purchase_id uuid, p_booking_id 
   language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-  v_purchase public.client_purchases;
+  v_used integer;
+  v_cause text;
 begin
   if p_booking_id is not null then
     perform from public.bookings as b where b.id = p_booking_id and app.acts_for_org(b.org_id) for no key update;
@@ -11,12 +12,16 @@ begin
     end if;
     return app.give_back_session(p_booking_id, 'manual');
   end if;
-  select p.* into v_purchase from public.client_purchases as p where p.id = p_purchase_id for no key update;
-  if not found or not app.acts_for_org(v_purchase.org_id) or v_purchase.sessions_used = 0 then
+  v_cause := app.explain_counter('release');
+  update public.client_purchases as p
+     set sessions_used = p.sessions_used - 1
+   where p.id = p_purchase_id and p.sessions_used > 0 and app.acts_for_org(p.org_id)
+  returning p.sessions_used into v_used;
+  if not found then
+    v_cause := app.explain_counter();
     return -1;
   end if;
-  insert into public.session_ledger (purchase_id, entry_type, delta) values (p_purchase_id, 'release', -1);
-  return v_purchase.sessions_used - 1;
+  return v_used;
 end;
 $$;
 comment on function app.release_session(uuid, uuid) is 'What public.release_session() promises.';

@@ -3,18 +3,18 @@ create or replace function app.use_session(
 ) returns boolean
   language plpgsql volatile security definer set search_path = ''
 as $$
-declare
-  v_org_id uuid;
 begin
-  select p.org_id into v_org_id from public.client_purchases as p where p.id = p_purchase_id;
-  -- A purchase of another org looks like one that does not exist.
-  if v_org_id is null or not app.acts_for_org(v_org_id) then
-    return false;
+  if p_booking_id is null then
+    -- A purchase of another org looks like one that does not exist.
+    perform from public.client_purchases as p where p.id = p_purchase_id and app.acts_for_org(p.org_id);
+    if not found then
+      return false;
+    end if;
+    if app.take_completion_credit(p_purchase_id, p_now) then
+      return true;
+    end if;
   end if;
-  if p_booking_id is null and app.take_completion_credit(p_purchase_id, p_now) then
-    return true;
-  end if;
-  return app.take_session(p_purchase_id, p_booking_id, p_now) is null;
+  return app.take_session(p_purchase_id, p_booking_id, p_now, true) is null;
 end;
 $$;
 comment on function app.use_session(uuid, uuid, timestamptz) is

@@ -183,7 +183,7 @@ begin
       from tests.tables() as t
       join pg_attribute as a on a.attrelid = format('public.%I', t.table_name)::regclass
      where a.attnum > 0 and not a.attisdropped and a.attgenerated = '' and a.attidentity = ''
-       and t.table_name not in ('measurement_types', 'platform_admins') and a.attname <> 'timezone'
+       and t.table_name not in ('measurement_types', 'platform_admins') and a.attname not in ('org_id', 'timezone')
        and not exists (select from pg_constraint as c
                         where c.conrelid = a.attrelid and c.contype in ('p', 'f') and a.attnum = any (c.conkey))
   loop

@@ -1,5 +1,5 @@
 begin;
-select plan(61);
+select plan(63);
 
 select tests.org('ada');
 select tests.org('eve');
@@ -27,10 +27,16 @@ select tests.act_as_admin();
 select is((select sessions_used from public.client_purchases where id = tests.id('pack', 'ada')), 3, 'once only');
 select is(public.release_session(null, tests.id('booking', 'past')), 2, 'given back once');
 select is(public.release_session(null, tests.id('booking', 'past')), -1, 'not twice');
-select throws_ok(
-  $$insert into public.session_ledger (purchase_id, booking_id, entry_type, delta, booking_seq)
-    values (tests.id('pack', 'ada'), tests.id('booking', 'past'), 'booking', 1, 2)$$,
-  '23514', null, 'two takings in a row cannot be written, whoever tries');
+create function pg_temp.write_entry(p_seq integer, p_delta integer) returns void language sql as $$
+insert into public.session_ledger (org_id, purchase_id, booking_id, entry_type, delta, booking_seq, sessions_used_after)
+values (tests.id('org', 'ada'), tests.id('pack', 'ada'), tests.id('booking', 'past'), 'booking', p_delta, p_seq, 3)
+$$;
+select throws_ok($$select pg_temp.write_entry(3, 1)$$, 'PT403', 'ledger_is_append_only',
+  'no entry is written but by the counter, whoever tries');
+alter table public.session_ledger disable trigger session_ledger_by_counter_only;
+select throws_ok($$select pg_temp.write_entry(4, 1)$$, '23514', null, 'if it were, two takings in a row could not be');
+select throws_ok($$select pg_temp.write_entry(1, 1)$$, '23505', null, 'nor one that is there');
+alter table public.session_ledger enable trigger session_ledger_by_counter_only;
 
 -- Tenancy.
 select tests.act_as('eve');
