@@ -1,6 +1,6 @@
 -- Sales by hand, as the client page makes them: the books always equal what was paid, and only grow.
 begin;
-select plan(34);
+select plan(38);
 
 select tests.full_org('ada');
 select tests.full_org('eve');
@@ -103,6 +103,23 @@ select pg_temp.edit('abroad', $$payment_status = 'failed'$$);
 select is((select sum(tax_cents) from public.money_events
             where split_part(reference_id, ':', 1) = tests.id('sale', 'abroad')::text), 0::numeric,
   'what was booked as GST is taken back as that, registered or no longer');
+
+-- A correction holds the GST of the sale it corrects.
+select pg_temp.sell('unregistered', 'succeeded', 10000, 'cash');
+update public.booking_settings set gst_registered = true where org_id = tests.id('org', 'ada');
+select pg_temp.edit('unregistered', 'amount_paid_cents = 9000');
+select is(pg_temp.books('unregistered'), 'INCOME 10000 0, ADJUSTMENT -1000 0', 'sold without GST, corrected without');
+select pg_temp.sell('registered', 'succeeded', 10000, 'cash');
+update public.booking_settings set gst_registered = false where org_id = tests.id('org', 'ada');
+select pg_temp.edit('registered', 'amount_paid_cents = 9000');
+select is(pg_temp.books('registered'), 'INCOME 10000 909, ADJUSTMENT -1000 -91', 'sold with GST, corrected with');
+select is((select string_agg(distinct tax_cat::text, '') from public.money_events
+            where split_part(reference_id, ':', 1) = tests.id('sale', 'registered')::text), 'GST', 'of one category');
+select pg_temp.edit('registered', $$payment_status = 'pending'$$);
+select pg_temp.edit('registered', $$payment_status = 'succeeded'$$);
+select pg_temp.edit('registered', 'amount_paid_cents = 8000');
+select is(pg_temp.books('registered'), 'INCOME 10000 909, ADJUSTMENT -1000 -91, REFUND -9000 -818, INCOME 9000 0, '
+  'ADJUSTMENT -1000 0', 'undone, and paid again without GST, it is corrected without');
 
 -- Nothing to book -----------------------------------------------------------------------------------------------------
 select pg_temp.sell('gift', 'succeeded', 0, 'cash');
