@@ -95,7 +95,8 @@ begin
       )
       values (
         v_client.org_id, v_client.id, p_offer_id, 0, v_price.currency,
-        coalesce(v_offer.sessions_included, 1) + coalesce(v_offer.bonus_sessions, 0), p_now,
+        case when v_offer.offer_type = 'subscription' then 0
+             else coalesce(v_offer.sessions_included, 1) + coalesce(v_offer.bonus_sessions, 0) end, p_now,
         p_now + make_interval(days => v_offer.pack_validity_days), 'succeeded', 'stripe', v_code_id,
         v_price.discount_cents, v_offer.session_duration_mins
       )
