@@ -247,7 +247,9 @@ async def test_requests_that_make_no_sense_are_refused(paid: Paid, world: World)
 
     for amount in (0, -1):
         refused(await payment.refund(amount), 400, "amount_invalid")
+    refused(await payment.refund(2**63), 400, "value_invalid")
     refused(await payment.refund(reason="because"), 400, "reason_invalid")
+    refused(await payment.refund(reason="\0"), 400, "value_invalid")
     assert (await payment.refund(amount_cents="much")).status == 400
     payment.id = world.value(
         "insert into public.client_purchases (org_id, client_id, offer_id, amount_paid_cents, payment_status,"
