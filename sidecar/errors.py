@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
+from psycopg import DataError
 from psycopg import Error as DatabaseError
 from psycopg_pool import PoolTimeout
 
@@ -59,7 +60,8 @@ def _on_database(request: Request[Any, Any, Any], error: DatabaseError) -> Respo
     sqlstate = error.sqlstate or ""
     if sqlstate.startswith("PT"):  # the database's own refusals: PT + HTTP status, as PostgREST reads them
         return _answer(int(sqlstate[2:]), error.diag.message_primary or "refused", error.diag.message_hint or "")
-    if sqlstate.startswith("22") or sqlstate == "54000":  # a value the database cannot hold, or not index
+    # A value the database cannot hold (the driver knows some, without a sqlstate), or not index.
+    if isinstance(error, DataError) or sqlstate == "54000":
         log.warning("value_refused", **describe_exception(error))
         return _answer(400, "value_invalid", "A value in the request cannot be stored.")
     if not sqlstate or sqlstate.startswith(UNAVAILABLE):

@@ -82,7 +82,8 @@ async def refund(
         "begin_refund",
         p_user_id=user_id,
         p_purchase_id=request.purchase_id,
-        p_amount_cents=request.amount_cents,
+        # As a text, which the database reads as what it takes: more than that holds is refused as a value.
+        p_amount_cents=None if request.amount_cents is None else str(request.amount_cents),
         p_reason=request.reason,
         p_request_key=request_key,
         p_now=datetime.now(UTC),

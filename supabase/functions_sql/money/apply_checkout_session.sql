@@ -38,7 +38,7 @@ begin
   end if;
   select o.* into v_offer
     from public.offers as o
-   where o.id = (p_session -> 'metadata' ->> 'offer_id')::uuid and o.org_id = p_org_id;
+   where o.id = app.id_in_metadata(p_session, 'offer_id') and o.org_id = p_org_id;
   if not found then
     raise exception using errcode = 'PT404', message = 'offer_not_in_org';
   end if;
@@ -70,7 +70,7 @@ begin
   )
   values (
     p_org_id, v_client_id, v_offer.id, v_amount, lower(p_session ->> 'currency'),
-    coalesce(v_offer.sessions_included, 1) + coalesce(v_offer.bonus_sessions, 0), p_at,
+    app.sessions_of_offer(v_offer), p_at,
     p_at + make_interval(days => v_offer.pack_validity_days), v_intent_id, v_session_id,
     case when v_payment.taken_back then 'refunded' else 'succeeded' end, 'stripe', v_offer.session_duration_mins,
     v_checkout.promo_code_id, coalesce(v_checkout.discount_cents, 0)

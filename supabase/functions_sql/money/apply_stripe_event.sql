@@ -9,6 +9,9 @@ begin
   if v_type !~ '^(checkout|payment_intent|charge|refund|invoice|invoice_payment|customer|payout|account)\.' then
     return 'ignored';
   end if;
+  if v_type = 'invoice.upcoming' then
+    return 'ignored';  -- what is only planned has no id: https://docs.stripe.com/api/events/types#event_types-invoice.upcoming
+  end if;
   v_at := to_timestamp((p_event ->> 'created')::bigint);
   if v_at is null or jsonb_typeof(v_object -> 'id') is distinct from 'string' then
     raise exception using errcode = 'PT422', message = 'event_incomplete',
@@ -30,6 +33,9 @@ begin
       then app.apply_subscription(p_org_id, v_object, v_at)
     when v_type in ('payout.paid', 'payout.failed') then app.apply_payout(p_org_id, v_object, v_at, v_type)
     when v_type = 'account.updated' then app.apply_account(p_org_id, v_object, v_at)
+    -- Who disconnects the account lets it do nothing here any more; the event's object is our application.
+    when v_type = 'account.application.deauthorized'
+      then app.apply_account(p_org_id, jsonb_build_object('id', p_event -> 'account'), v_at)
     else 'ignored'
   end;
 end;

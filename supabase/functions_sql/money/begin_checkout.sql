@@ -6,26 +6,13 @@ create or replace function app.begin_checkout(
 as $$
 declare
   v_checkout app.checkouts;
-  v_client public.clients;
+  v_client public.clients := app.client_to_serve(p_user_id, p_client_id, p_portal_token);
   v_offer public.offers;
   v_code_id uuid;
   v_price record;
   v_account_id text;
   v_rate numeric;
 begin
-  if p_portal_token is not null then
-    v_client := app.client_of_portal(p_portal_token);
-  else
-    -- A client of an org the user may not sell for looks like one that does not exist.
-    select c.* into v_client
-      from public.clients as c
-      join public.org_members as m on m.org_id = c.org_id and m.user_id = p_user_id and m.role in ('owner', 'staff')
-     where c.id = p_client_id;
-    if not found then
-      raise exception using errcode = 'PT404', message = 'client_not_found',
-        hint = 'Choose a client of your own business.';
-    end if;
-  end if;
   select f.* into v_offer
     from public.offers as f where f.id = p_offer_id and f.org_id = v_client.org_id and f.is_active;
   if not found then
@@ -95,7 +82,7 @@ begin
       )
       values (
         v_client.org_id, v_client.id, p_offer_id, 0, v_price.currency,
-        coalesce(v_offer.sessions_included, 1) + coalesce(v_offer.bonus_sessions, 0), p_now,
+        case when v_offer.offer_type = 'subscription' then 0 else app.sessions_of_offer(v_offer) end, p_now,
         p_now + make_interval(days => v_offer.pack_validity_days), 'succeeded', 'stripe', v_code_id,
         v_price.discount_cents, v_offer.session_duration_mins
       )

@@ -91,11 +91,20 @@ begin
   values (
     v_purchase.org_id, p_purchase_id, p_request_key, p_amount_cents, coalesce(p_amount_cents, v_left),
     v_purchase.currency, p_reason, v_account_id, v_purchase.stripe_payment_intent_id,
-    coalesce((select c.application_fee_cents > 0 from app.checkouts as c
+    -- Stripe refuses to give back a share that was never taken.
+    coalesce((select s.application_fee_cents > 0 from app.stripe_payments as s
+               where s.org_id = v_purchase.org_id and s.payment_key = v_purchase.stripe_payment_intent_id),
+             (select c.application_fee_cents > 0 from app.checkouts as c
                where c.stripe_session_id = v_purchase.stripe_checkout_session_id), true),
     p_now
   )
+  -- One purchase's requests wait for each other, those of two with one key do not.
+  on conflict (org_id, request_key) do nothing
   returning * into v_refund;
+  if not found then
+    raise exception using errcode = 'PT409', message = 'idempotency_key_reused',
+      hint = 'This Idempotency-Key was sent with another refund; use a new one.';
+  end if;
   return to_jsonb(v_refund);
 end;
 $$;

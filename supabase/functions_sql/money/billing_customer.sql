@@ -2,21 +2,9 @@ create or replace function app.billing_customer(p_user_id uuid, p_client_id uuid
   language plpgsql stable security definer set search_path = ''
 as $$
 declare
-  v_client public.clients;
+  v_client public.clients := app.client_to_serve(p_user_id, p_client_id, p_portal_token);
   v_found jsonb;
 begin
-  if p_portal_token is not null then
-    v_client := app.client_of_portal(p_portal_token);
-  else
-    select c.* into v_client
-      from public.clients as c
-      join public.org_members as m on m.org_id = c.org_id and m.user_id = p_user_id and m.role in ('owner', 'staff')
-     where c.id = p_client_id;
-    if not found then
-      raise exception using errcode = 'PT404', message = 'client_not_found',
-        hint = 'Choose a client of your own business.';
-    end if;
-  end if;
   select jsonb_build_object('stripe_account_id', a.stripe_account_id, 'stripe_customer_id', s.stripe_customer_id)
     into v_found
     from public.subscriptions as s

@@ -5,7 +5,6 @@ declare
   v_row public.client_purchases := case tg_op when 'DELETE' then old else new end;
   v_due bigint := case tg_op when 'DELETE' then 0 else app.manual_amount_cents(new) end;
   v_booked record;
-  v_changed_cents bigint;
   v_paid_at timestamptz := now();
 begin
   if tg_op = 'UPDATE' and v_due = app.manual_amount_cents(old) and new.currency = old.currency then
@@ -21,16 +20,19 @@ begin
   -- once however often it is sent, and paid, undone, paid again is three rows.
   for v_booked in
     select e.currency, sum(e.amount_cents)::bigint as cents, sum(e.tax_cents)::bigint as tax_cents,
-           min(e.tax_cat) as tax_cat
+           -- As it was paid last: rows that reversed each other may be of another time.
+           (array_agg(e.tax_cat order by length(e.reference_id) desc, e.reference_id desc)
+              filter (where e.type = 'INCOME'))[1] as tax_cat
       from public.money_events as e
      where e.org_id = v_row.org_id and e.source = 'manual' and split_part(e.reference_id, ':', 1) = v_row.id::text
      group by e.currency
     having sum(e.amount_cents) <> 0
   loop
     if v_due > 0 and v_booked.currency = v_row.currency then
-      v_changed_cents := v_due - v_booked.cents;
-      perform app.insert_manual_event(v_row, 'ADJUSTMENT', v_changed_cents, v_row.currency, now(),
-        app.gst_cents(v_row.org_id, v_due) - app.gst_cents(v_row.org_id, v_booked.cents));
+      -- A correction holds the GST that the sale did, whatever the org is registered for by now.
+      perform app.insert_manual_event(v_row, 'ADJUSTMENT', v_due - v_booked.cents, v_row.currency, now(),
+        case v_booked.tax_cat when 'GST' then app.gst_part_cents(v_due) - v_booked.tax_cents else 0 end,
+        v_booked.tax_cat);
       v_due := 0;
     else
       perform app.insert_manual_event(v_row, 'REFUND', -v_booked.cents, v_booked.currency, now(), -v_booked.tax_cents,

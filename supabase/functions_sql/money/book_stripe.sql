@@ -31,9 +31,14 @@ begin
   ) then
     return;
   end if;
-  if p_type in ('INCOME', 'REFUND')
-     and (select s.gst_registered from public.booking_settings as s where s.org_id = p_org_id) then
-    v_tax_cat := 'GST';
+  if p_type in ('INCOME', 'REFUND', 'ADJUSTMENT') then
+    -- What goes back holds GST as the payment did, whatever the org is registered for by then.
+    v_tax_cat := coalesce(
+      (select e.tax_cat from public.money_events as e
+        where e.org_id = p_org_id and e.source = 'stripe' and e.type = 'INCOME' and e.reference_id = p_payment_key),
+      (select 'GST'::public.tax_category from public.booking_settings as s where s.org_id = p_org_id and s.gst_registered),
+      'NONE'::public.tax_category
+    );
   end if;
   insert into public.money_events as e (
     org_id, event_date, type, amount_cents, currency, tax_cat, tax_cents, source, reference_id, client_id,
@@ -41,7 +46,9 @@ begin
   )
   values (
     p_org_id, p_at, p_type, p_amount_cents, p_currency, v_tax_cat,
-    case v_tax_cat when 'GST' then app.gst_cents(p_org_id, p_amount_cents) else 0 end,
+    case when v_tax_cat <> 'GST' then 0
+         when p_type = 'PLATFORM_FEE' then app.gst_cents(p_org_id, p_amount_cents)
+         else app.gst_part_cents(p_amount_cents) end,
     'stripe', p_reference_id, p_client_id, 'succeeded', v_intent_id, p_invoice_id, p_is_estimate
   )
   -- Whichever event came first, the row ends the same: at the earliest instant, with all that any of them knew, and
@@ -61,8 +68,9 @@ comment on function app.book_stripe(
   uuid, public.money_event_type, text, timestamptz, bigint, text, uuid, text, text, boolean
 ) is
   'Books what happened to a Stripe object, once per org, type and reference; again, it fills in what was not known. '
-  'Amounts in the smallest unit, positive for money in; zero books nothing. Taxes: INCOME and REFUND hold GST when the '
-  'org is registered, what the platform keeps holds it, what Stripe keeps is GST_FREE.';
+  'Amounts in the smallest unit, positive for money in; zero books nothing. Taxes: INCOME holds GST when the '
+  'org is registered, REFUND and ADJUSTMENT as the payment they belong to (p_payment_key) did; what the platform keeps '
+  'holds it, what Stripe keeps is GST_FREE.';
 revoke all on function app.book_stripe(
   uuid, public.money_event_type, text, timestamptz, bigint, text, uuid, text, text, boolean
 ) from public, anon, authenticated, service_role;

@@ -2,12 +2,9 @@ create or replace function app.client_of_stripe(p_org_id uuid, p_object jsonb) r
   language plpgsql stable security definer set search_path = ''
 as $$
 declare
-  v_named text := coalesce(p_object -> 'metadata' ->> 'client_id', p_object ->> 'client_reference_id');
+  v_named uuid := app.id_in_text(coalesce(p_object -> 'metadata' ->> 'client_id', p_object ->> 'client_reference_id'));
 begin
-  if v_named !~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
-    return null;
-  end if;
-  return (select c.id from public.clients as c where c.id = v_named::uuid and c.org_id = p_org_id);
+  return (select c.id from public.clients as c where c.id = v_named and c.org_id = p_org_id);
 end;
 $$;
 comment on function app.client_of_stripe(uuid, jsonb) is

@@ -2,15 +2,7 @@ create or replace function app.discard_my_webhook_event(p_id uuid, p_now timesta
   language plpgsql volatile security definer set search_path = ''
 as $$
 begin
-  if not exists (
-    select
-      from app.webhook_events as e
-      join public.stripe_accounts as a on a.stripe_account_id = e.account_id
-     where e.id = p_id and a.org_id = any (array(select app.my_owned_org_ids()))
-  ) then
-    raise exception using errcode = 'PT404', message = 'webhook_event_not_found',
-      hint = 'Choose one of webhook_problems().';
-  end if;
+  perform app.check_my_webhook_event(p_id);
   return app.discard_webhook_event(p_id, p_now);
 end;
 $$;

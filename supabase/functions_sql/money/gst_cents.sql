@@ -7,11 +7,10 @@ begin
   ) then
     return 0;
   end if;
-  return round(p_amount_cents / 11.0);
+  return app.gst_part_cents(p_amount_cents);
 end;
 $$;
 comment on function app.gst_cents(uuid, bigint) is
-  'The GST contained in an amount (smallest unit, either sign) that an org takes or gives back: one eleventh, half a '
-  'cent away from zero; 0 for an org that is not registered. Source: '
-  'https://www.ato.gov.au/businesses-and-organisations/gst-excise-and-indirect-taxes/gst';
+  'The GST in an amount (smallest unit, either sign) that an org takes or pays now: app.gst_part_cents() of it; 0 for an '
+  'org that is not registered.';
 revoke all on function app.gst_cents(uuid, bigint) from public, anon, authenticated, service_role;

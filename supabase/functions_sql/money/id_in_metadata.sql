@@ -1,10 +1,8 @@
 create or replace function app.id_in_metadata(p_object jsonb, p_key text) returns uuid
   language plpgsql immutable parallel safe security invoker set search_path = ''
 as $$
-declare
-  v_text text := p_object -> 'metadata' ->> p_key;
 begin
-  return case when v_text ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then v_text::uuid end;
+  return app.id_in_text(p_object -> 'metadata' ->> p_key);
 end;
 $$;
 comment on function app.id_in_metadata(jsonb, text) is

@@ -41,14 +41,17 @@ begin
          lookup_at = case when p.paid_at is null then excluded.lookup_at else p.lookup_at end
   returning p.* into v_payment;
   perform app.book_payment(v_payment);
-  if v_payment.client_id is not null then
-    -- A refund or dispute that came before who paid was known.
+  if v_payment.client_id is not null or v_payment.invoice_id is not null then
+    -- A refund or dispute that came before who paid, or for what, was known.
     update public.money_events as e
-       set client_id = v_payment.client_id
+       set client_id = coalesce(e.client_id, v_payment.client_id),
+           stripe_invoice_id = coalesce(e.stripe_invoice_id, v_payment.invoice_id)
       from app.stripe_facts as f
      where f.org_id = p_org_id and f.payment_key = p_payment_key
        and e.org_id = p_org_id and e.source = 'stripe' and e.type in ('REFUND', 'ADJUSTMENT', 'FEE')
-       and e.reference_id in (f.object_id, f.object_id || ':reversal') and e.client_id is null;
+       and e.reference_id in (f.object_id, f.object_id || ':reversal')
+       and (e.client_id is null and v_payment.client_id is not null
+            or e.stripe_invoice_id is null and v_payment.invoice_id is not null);
   end if;
   v_payment.taken_back := app.settle_stripe_pack(p_org_id, p_payment_key);
   return v_payment;

@@ -11,9 +11,7 @@ declare
   v_payment_key text;
 begin
   perform app.lock_stripe_object(p_org_id, 'subscriptions');
-  if p_offer ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then
-    select o.id into v_offer_id from public.offers as o where o.id = p_offer::uuid and o.org_id = p_org_id;
-  end if;
+  select o.id into v_offer_id from public.offers as o where o.id = app.id_in_text(p_offer) and o.org_id = p_org_id;
   insert into app.stripe_subscriptions as s (
     org_id, subscription_id, client_id, offer_id, customer_id, price_cents, started_at, first_seen_at, object_status,
     object_at, inferred_status, inferred_at

@@ -273,6 +273,27 @@ def test_an_invoice_in_every_order(books: Books, world: World, subtests: pytest.
             in_every_order(books, make(org), check)
 
 
+def test_what_goes_back_of_an_invoice_in_every_order(books: Books, world: World) -> None:
+    """Whose it is and of which invoice is known late, or early: it is the same in the end."""
+    org = world.org()
+    payment = Payment(org, amount=5000, fee=250)
+    events = [
+        subscription_session(org, 1, 4),
+        event(org, "invoice_payment.paid", 3, invoice_payment(1)),
+        invoice(org, 1, 3),
+        payment.refund(1, 1000),
+        payment.dispute("funds_withdrawn", "needs_response", 500, (-5000, 2500)),
+    ]
+
+    def check() -> None:
+        found = world.rows("select type::text, client_id, stripe_invoice_id from public.money_events order by 1")
+        assert [tuple(row.values()) for row in found] == [
+            (kind, org.client_id, "in_1") for kind in ("ADJUSTMENT", "FEE", "FEE", "INCOME", "PLATFORM_FEE", "REFUND")
+        ]
+
+    in_every_order(books, events, check)
+
+
 def test_an_invoice_without_any_intent_is_a_payment_itself(books: Books, world: World) -> None:
     org = world.org()
 

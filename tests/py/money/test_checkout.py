@@ -380,6 +380,7 @@ BODIES = [
     b'{"client_id": "canary-81c0de"}',
     b'{"client_id": "x", "offer_id": 7}',
     b"\xff",
+    b'{"client_id": "%s", "offer_id": "%s", "promo_code": "\\u0000"}' % ((str(uuid4()).encode(),) * 2),
 ]
 
 

@@ -158,6 +158,20 @@ async def test_the_second_request_waits_for_the_first(world: World, key: str | N
     assert world.value("select sum(amount_cents) from app.refunds") == 60000
 
 
+async def test_one_key_for_two_payments_at_once_is_refused(world: World) -> None:
+    org = world.org()
+    packs = [world.pack(org), world.pack(org)]
+    world.db.execute("update public.client_purchases set stripe_payment_intent_id = 'pi_' || id")
+    begin = "select app.begin_refund(%s, %s, 60000, null, 'one key', now()) ->> 'id'"
+    async with await world.connect("coach_os_sidecar") as first, await world.connect("coach_os_sidecar") as second:
+        async with first.transaction():
+            await world.ask(first, begin, org.owner_id, packs[0])
+            other = asyncio.create_task(world.ask(second, begin, org.owner_id, packs[1]))
+            await world.until_blocked(second)
+        with pytest.raises(psycopg.Error, match="idempotency_key_reused"):
+            await other
+
+
 async def test_what_was_refunded_in_the_dashboard_is_not_left(paid: Paid, world: World) -> None:
     payment = await paid()
     world.db.execute(
@@ -233,7 +247,9 @@ async def test_requests_that_make_no_sense_are_refused(paid: Paid, world: World)
 
     for amount in (0, -1):
         refused(await payment.refund(amount), 400, "amount_invalid")
+    refused(await payment.refund(2**63), 400, "value_invalid")
     refused(await payment.refund(reason="because"), 400, "reason_invalid")
+    refused(await payment.refund(reason="\0"), 400, "value_invalid")
     assert (await payment.refund(amount_cents="much")).status == 400
     payment.id = world.value(
         "insert into public.client_purchases (org_id, client_id, offer_id, amount_paid_cents, payment_status,"

@@ -158,17 +158,24 @@ async def test_an_event_of_another_mode_books_nothing(
     assert bought(world, org) == ONE_PACK | {"packs": 0, "sessions": None, "money_rows": 0, "income": None}
 
 
+async def test_a_name_that_looks_like_an_escape_is_only_a_name(sidecar: Sidecar, world: World, events: Events) -> None:
+    answer = await sidecar.deliver(events.paid(world.org(), note="back\\u0000slash"))
+
+    assert answer.json() == {"outcome": "applied"}, answer.text
+    assert world.value("select payload #>> '{data,object,metadata,note}' from app.webhook_events") == "back\\u0000slash"
+
+
+@pytest.mark.parametrize("named", ["client", "offer"])
 async def test_an_event_that_cannot_be_applied_is_kept_without_its_words(
-    sidecar: Sidecar, world: World, events: Events, logs: Logs
+    sidecar: Sidecar, world: World, events: Events, logs: Logs, named: str
 ) -> None:
     org = world.org()
 
-    answer = await sidecar.deliver(events.paid(org, client_id=CANARY))
+    answer = await sidecar.deliver(events.paid(org, **{f"{named}_id": CANARY}))
 
     assert (answer.status, answer.json()) == (200, {"outcome": "failed"})
     kept = world.one("select status, reason from app.webhook_events")
-    assert kept["status"] == "failed"
-    assert CANARY not in kept["reason"]
+    assert kept == {"status": "failed", "reason": f"{named}_not_in_org"}
     assert CANARY not in logs.text
 
 
@@ -218,6 +225,9 @@ REFUSED: dict[str, Callable[[bytes], tuple[bytes, dict[str, str]]]] = {
     ),
     "an event whose id is a novel": lambda _: _signed(
         json.dumps({"object": "event", "type": "x", "id": CANARY + "".join(map(str, range(99_999)))}).encode()
+    ),
+    "an event of an account that is a novel": lambda body: _signed(
+        body.replace(b'"acct_', b'"acct_' + "".join(map(str, range(9_999))).encode())
     ),
     "an event without type": lambda _: _signed(json.dumps({"object": "event", "id": CANARY}).encode()),
     "JSON too deep to read": lambda _: _signed(b"[" * 100_000 + b"]" * 100_000),

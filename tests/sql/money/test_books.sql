@@ -1,7 +1,7 @@
 -- The books of what Stripe tells: what may still change in them, whose rows and rights they are, and the owner's view of
 -- what could not be booked. In which order events come makes no difference: tests/py/money/test_books_orders.py.
 begin;
-select plan(64);
+select plan(79);
 
 select tests.full_org('ada');
 select tests.full_org('eve');
@@ -132,6 +132,9 @@ select is(tests.deliver(tests.event('evt_31', 'ada', 'payout.paid', '{"id": "po_
 select is(tests.deliver(tests.event('evt_32', 'eve', 'payout.paid', '{"id": "po_2"}')), 'failed', 'of another org');
 select is(tests.deliver(tests.event('evt_33', 'zoe', 'payout.paid', '{"id": "po_3"}')), 'unmatched', 'of none');
 
+select is(tests.deliver(tests.event('evt_34', 'ada', 'invoice.upcoming', '{"object": "invoice", "amount_due": 5000,
+  "currency": "aud", "customer": "cus_1"}')), 'ignored', 'an invoice that is only planned has no id, and is no problem');
+
 -- The owner sees what is wrong, and settles it; nobody else does.
 create function pg_temp.problems(p_who text) returns text language plpgsql as $$
 declare
@@ -168,6 +171,44 @@ select is(tests.deliver(tests.event('evt_30', 'ada', 'payment_intent.succeeded',
   'also when Stripe sends it again');
 select is((select array_agg(distinct next_attempt_at is null) from app.webhook_events where status <> 'failed'),
   array[true], 'only what failed is due again');
+
+-- What goes back holds the GST that came in, whatever the org is registered for by then.
+create function pg_temp.tax(p_reference text) returns text language sql as $$
+  select string_agg(b.type || ' ' || b.amount_cents || ' ' || b.tax_cat || ' ' || b.tax_cents, ', ' order by b.type)
+    from books as b where b.reference_id = p_reference and b.type in ('INCOME', 'REFUND', 'ADJUSTMENT');
+$$;
+create function pg_temp.intent(p_id text) returns text language sql as $$
+  select tests.deliver(tests.event('evt_' || p_id, 'ada', 'payment_intent.succeeded', jsonb_build_object('id', p_id,
+    'status', 'succeeded', 'amount_received', 11000, 'currency', 'aud', 'application_fee_amount', null)));
+$$;
+create function pg_temp.goes_back(p_id text, p_number integer) returns text language sql as $$
+  select tests.deliver(tests.event('evt_' || p_id || p_number, 'ada', 'refund.updated', jsonb_build_object(
+    'id', 're_' || p_id || p_number, 'amount', 1100, 'currency', 'aud', 'status', 'succeeded', 'payment_intent', p_id)));
+$$;
+select is(pg_temp.intent('pi_40'), 'applied', 'paid before the org is registered');
+update public.booking_settings set gst_registered = true where org_id = tests.id('org', 'ada');
+select is(pg_temp.goes_back('pi_40', 1), 'applied', 'refunded after that');
+select is(pg_temp.tax('re_pi_401'), 'REFUND -1100 NONE 0', 'no GST came in, none goes back');
+select is(pg_temp.intent('pi_41'), 'applied', 'a payment with GST');
+select is(pg_temp.tax('pi_41'), 'INCOME 11000 GST 1000', 'holds an eleventh');
+select is(tests.deliver(tests.event('evt_42', 'ada', 'charge.dispute.funds_withdrawn', '{"id": "du_41", "amount": 11000,
+  "currency": "aud", "status": "needs_response", "payment_intent": "pi_41", "charge": "ch_41"}')), 'applied', 'disputed');
+select is(pg_temp.tax('du_41'), 'ADJUSTMENT -11000 GST -1000', 'what a dispute takes holds it, too');
+update public.booking_settings set gst_registered = false where org_id = tests.id('org', 'ada');
+select is(pg_temp.goes_back('pi_41', 2), 'applied', 'a refund when it is registered no more');
+select is(pg_temp.tax('re_pi_412'), 'REFUND -1100 GST -100', 'gives back the GST that the payment held');
+
+-- Who disconnects the account takes no payments any more.
+select is(tests.deliver(tests.event('evt_50', 'ada', 'account.updated', '{"id": "acct_ada", "charges_enabled": true,
+  "payouts_enabled": true, "details_submitted": true}')), 'applied', 'an account that may all');
+select is(tests.deliver(tests.event('evt_51', 'ada', 'account.application.deauthorized',
+  '{"id": "ca_1", "object": "application", "name": "Coach OS"}', 1)), 'applied', 'and is disconnected');
+select results_eq($$select charges_enabled, payouts_enabled from public.stripe_accounts
+  where org_id = tests.id('org', 'ada')$$, 'values (false, false)', 'may nothing');
+select is(tests.deliver(tests.event('evt_52', 'ada', 'account.updated', '{"id": "acct_ada", "charges_enabled": true,
+  "payouts_enabled": true, "details_submitted": true}')), 'applied', 'whatever was said before that');
+select results_eq($$select charges_enabled, payouts_enabled from public.stripe_accounts
+  where org_id = tests.id('org', 'ada')$$, 'values (false, false)', 'and comes late');
 
 -- The whole org goes, with its books.
 select lives_ok($$delete from public.orgs where id = tests.id('org', 'ada')$$, 'an org can be deleted');

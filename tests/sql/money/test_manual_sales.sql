@@ -1,6 +1,6 @@
 -- Sales by hand, as the client page makes them: the books always equal what was paid, and only grow.
 begin;
-select plan(34);
+select plan(42);
 
 select tests.full_org('ada');
 select tests.full_org('eve');
@@ -104,6 +104,23 @@ select is((select sum(tax_cents) from public.money_events
             where split_part(reference_id, ':', 1) = tests.id('sale', 'abroad')::text), 0::numeric,
   'what was booked as GST is taken back as that, registered or no longer');
 
+-- A correction holds the GST of the sale it corrects.
+select pg_temp.sell('unregistered', 'succeeded', 10000, 'cash');
+update public.booking_settings set gst_registered = true where org_id = tests.id('org', 'ada');
+select pg_temp.edit('unregistered', 'amount_paid_cents = 9000');
+select is(pg_temp.books('unregistered'), 'INCOME 10000 0, ADJUSTMENT -1000 0', 'sold without GST, corrected without');
+select pg_temp.sell('registered', 'succeeded', 10000, 'cash');
+update public.booking_settings set gst_registered = false where org_id = tests.id('org', 'ada');
+select pg_temp.edit('registered', 'amount_paid_cents = 9000');
+select is(pg_temp.books('registered'), 'INCOME 10000 909, ADJUSTMENT -1000 -91', 'sold with GST, corrected with');
+select is((select string_agg(distinct tax_cat::text, '') from public.money_events
+            where split_part(reference_id, ':', 1) = tests.id('sale', 'registered')::text), 'GST', 'of one category');
+select pg_temp.edit('registered', $$payment_status = 'pending'$$);
+select pg_temp.edit('registered', $$payment_status = 'succeeded'$$);
+select pg_temp.edit('registered', 'amount_paid_cents = 8000');
+select is(pg_temp.books('registered'), 'INCOME 10000 909, ADJUSTMENT -1000 -91, REFUND -9000 -818, INCOME 9000 0, '
+  'ADJUSTMENT -1000 0', 'undone, and paid again without GST, it is corrected without');
+
 -- Nothing to book -----------------------------------------------------------------------------------------------------
 select pg_temp.sell('gift', 'succeeded', 0, 'cash');
 select is(pg_temp.books('gift'), 'nothing', 'a gift is not money');
@@ -113,6 +130,9 @@ select pg_temp.sell('intent', 'pending', 700);
 select pg_temp.edit('intent', $$stripe_payment_intent_id = 'pi_manual', payment_status = 'succeeded'$$);
 select pg_temp.edit('intent', $$payment_method = 'cash'$$);
 select is(pg_temp.books('intent'), 'nothing', 'also when the coach has the method wrong');
+select pg_temp.sell('page', 'pending', 700);
+select pg_temp.edit('page', $$stripe_checkout_session_id = 'cs_manual', payment_status = 'succeeded'$$);
+select is(pg_temp.books('page'), 'nothing', 'or there is only the page it was paid on');
 select pg_temp.edit('small', $$payment_method = 'stripe'$$);
 select is(pg_temp.books('small'), 'INCOME 700 0, REFUND -700 0', 'a sale that turns out to be Stripe''s leaves the books');
 -- Sold before such sales were booked.
@@ -161,6 +181,22 @@ select is((select string_agg(type || ' ' || amount_cents, ', ') from public.mone
             where split_part(reference_id, ':', 1) = tests.id('sale', 'leaver')::text), 'INCOME 300',
   'a client who is deleted has paid all the same');
 select lives_ok($$delete from public.orgs where id = tests.id('org', 'eve')$$, 'an org goes with its sales');
+
+-- When ----------------------------------------------------------------------------------------------------------------
+insert into public.client_purchases (id, org_id, client_id, offer_id, amount_paid_cents, payment_status, payment_method,
+  purchased_at)
+select tests.id('sale', n), tests.id('org', 'ada'), tests.id('client', 'ada'), tests.id('offer', 'ada'), 100, 'succeeded', 'cash', t
+  from (values ('before', now() - interval '3 days'), ('ahead', now() + interval '3 days')) as v (n, t);
+select is((select event_date from public.money_events where reference_id = tests.id('sale', 'before')::text),
+  now() - interval '3 days', 'a sale entered later is of the day it was made');
+select is((select event_date from public.money_events where reference_id = tests.id('sale', 'ahead')::text), now(),
+  'money is not taken in the future');
+insert into public.client_purchases (id, org_id, client_id, offer_id, amount_paid_cents, payment_status, purchased_at)
+values (tests.id('sale', 'later'), tests.id('org', 'ada'), tests.id('client', 'ada'), tests.id('offer', 'ada'), 100, 'pending',
+        now() - interval '40 days');
+select pg_temp.edit('later', $$payment_status = 'succeeded', payment_method = 'cash'$$);
+select is((select event_date from public.money_events where reference_id = tests.id('sale', 'later')::text), now(),
+  'a sale saved before and paid now is of now');
 
 select * from finish();
 rollback;

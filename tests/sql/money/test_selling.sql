@@ -1,6 +1,6 @@
 -- What is sold, at which price, with which code: app.price_of(), promo codes, app.begin_checkout() and what ends it.
 begin;
-select plan(84);
+select plan(86);
 
 select tests.open_org('ada', 'Pacific/Auckland');
 select tests.org('eve');
@@ -50,7 +50,8 @@ select is(tests.priced(c, t, v, y), p, d) from (values
   (8, 1000, 'fixed', 25, 'aud', '1000 - 1000 = 0 + 0 = 0 aud', 'never more than the price'),
   (9, 9000, 'fixed', 500, 'jpy', '9000 - 500 = 8500 + 0 = 8500 jpy', 'yen have no cents'),
   (10, 9000, 'fixed', 1.5, 'kwd', '9000 - 1500 = 7500 + 0 = 7500 kwd', 'dinars have thousandths'),
-  (11, 0, 'fixed', 5, 'aud', '0 - 0 = 0 + 0 = 0 aud', 'nothing less than nothing')
+  (11, 0, 'fixed', 5, 'aud', '0 - 0 = 0 + 0 = 0 aud', 'nothing less than nothing'),
+  (12, 9000, 'fixed', 5, 'ugx', '9000 - 500 = 8500 + 0 = 8500 ugx', 'shillings have cents with Stripe, always 00')
   ) as x (n, c, t, v, y, p, d) order by n;
 update public.booking_settings set pass_stripe_fees = true where org_id = tests.id('org', 'ada');
 select is(tests.priced(10000), '10000 - 0 = 10000 + 203 = 10203 aud', 'the fee on top, and the fee on that fee');
@@ -257,6 +258,11 @@ update public.stripe_accounts set charges_enabled = true;
 update public.offers set offer_type = 'subscription' where id = tests.id('offer', 'ada');
 select throws_ok($$select tests.begin('ada')$$, 'PT409', 'billing_period_missing', 'a subscription says how often it is paid');
 update public.offers set billing_period = 'fortnightly' where id = tests.id('offer', 'ada');
+update public.offers set price_cents = 0 where id = tests.id('offer', 'ada');
+create temp table gift as select tests.begin('ada') as c;
+select is((select p.sessions_total from public.client_purchases as p, gift where p.id = (c ->> 'purchase_id')::uuid), 0,
+  'one that costs nothing is no pack of sessions either');
+update public.offers set price_cents = 500 where id = tests.id('offer', 'ada');
 select is(tests.begin('ada') ->> 'mode', 'subscription', 'then it is one');
 select throws_ok($$select tests.begin('ada', p_code => 'ONCE')$$, 'PT409', 'promo_code_not_for_subscriptions', 'without a code');
 

@@ -1,6 +1,6 @@
 -- What Stripe's events say of what was asked of it: checkouts are paid, refunds are made, each for its own org only.
 begin;
-select plan(17);
+select plan(20);
 
 select tests.open_org('ada');
 select tests.open_org('eve');
@@ -77,6 +77,30 @@ do $$ begin perform pg_temp.deliver(pg_temp.refund('evt_late', 'ada', (select id
 select is(pg_temp.refund_status(), 'failed re_1', 'an event that comes late does not bring it back');
 select is((select sum(amount_cents) from public.money_events where org_id = tests.id('org', 'ada') and type = 'REFUND'), 0::numeric,
   'in the books it comes to nothing');
+
+-- What the platform gives back with a refund ------------------------------------------------------------------------------
+create function pg_temp.intent(p_id text, p_fee integer) returns text language sql as $$
+  select pg_temp.deliver(tests.checkout_event('evt_' || p_id, 'ada', '{}', '{"type": "payment_intent.succeeded"}')
+    || jsonb_build_object('data', jsonb_build_object('object', jsonb_build_object(
+         'id', p_id, 'status', 'succeeded', 'amount_received', 81000, 'currency', 'aud',
+         'application_fee_amount', p_fee))));
+$$;
+create function pg_temp.sold(p_name text) returns uuid language sql as $$
+  insert into public.client_purchases (id, org_id, client_id, offer_id, amount_paid_cents, sessions_total,
+    payment_status, payment_method, stripe_payment_intent_id)
+  values (tests.id('sold', p_name), tests.id('org', 'ada'), tests.id('client', 'ada'), tests.id('offer', 'ada'), 81000, 10,
+          'succeeded', 'stripe', 'pi_' || p_name)
+  returning id;
+$$;
+create function pg_temp.asks(p_name text, p_cents bigint) returns app.refunds language sql as $$
+  select r.* from jsonb_populate_record(null::app.refunds,
+    app.begin_refund(tests.person('ada'), tests.id('sold', p_name), p_cents, null, null, now())) as r;
+$$;
+select is(pg_temp.intent('pi_free', null), 'applied', 'a payment of which the platform kept nothing');
+select is((pg_temp.asks('free', null)).refund_application_fee, false, 'is refunded without a share of it')
+  from pg_temp.sold('free');
+select is((pg_temp.asks('old', null)).refund_application_fee, true, 'one of which nothing is known, with its share')
+  from pg_temp.sold('old');
 
 select * from finish();
 rollback;
