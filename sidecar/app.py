@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import httpx
-import stripe
 import structlog
 from litestar import Litestar
 from litestar.config.cors import CORSConfig
@@ -20,7 +19,6 @@ from supabase import AsyncClientOptions, acreate_client
 from sidecar.database import Database, create_pool
 from sidecar.errors import EXCEPTION_HANDLERS
 from sidecar.health import healthz, readyz
-from sidecar.money.checkout import create_client
 from sidecar.money.handlers import (
     connect,
     export_money,
@@ -29,6 +27,7 @@ from sidecar.money.handlers import (
     receive_stripe_event,
     refund,
 )
+from sidecar.money.stripe_client import DOOR, BoundedClient, create_client
 from sidecar.sms.handlers import receive_inbound_sms, receive_sms_status
 
 if TYPE_CHECKING:
@@ -85,7 +84,7 @@ def create_app(settings: ServeSettings) -> Litestar:
     """The service for these settings; opens its connections at start-up and closes them at shutdown."""
     pool = create_pool(settings.database_url, "coach-os serve")
     database = Database(pool)
-    stripe_http = stripe.HTTPXClient(timeout=20)
+    stripe_http = BoundedClient(DOOR)
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
@@ -135,5 +134,5 @@ def create_app(settings: ServeSettings) -> Litestar:
         request_max_body_size=MAX_BODY_BYTES,
     )
     app.asgi_handler = RequestLog(app.asgi_handler)
-    stripe_client = create_client(settings, stripe_http)
+    stripe_client = create_client(settings.stripe_secret_key, settings.stripe_api_base, stripe_http)
     return app

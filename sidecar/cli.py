@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,13 +18,18 @@ from sidecar import jobs, logging, worker
 from sidecar.app import create_app
 from sidecar.database import Database, create_pool
 from sidecar.money import inbox
-from sidecar.settings import ServeSettings, SettingsError, WorkerSettings, database_url_from_env
+from sidecar.money.fees import StripeReader
+from sidecar.money.reconciliation import Span, reconcile_all
+from sidecar.settings import MoneySettings, ServeSettings, SettingsError, WorkerSettings, database_url_from_env
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping
     from typing import TypeVar
     from uuid import UUID
 
+    from psycopg.rows import DictRow
+
+    from sidecar.money.reconciliation import Outcome
     from sidecar.settings import Secret
 
     T = TypeVar("T")
@@ -140,9 +147,56 @@ def webhooks_discard(event_id: UUID) -> None:
     click.echo(_with_database(lambda database: inbox.discard(database, event_id)))
 
 
+@main.group("money")
+def money_group() -> None:
+    """The books. Needs DATABASE_URL (the worker's) and STRIPE_SECRET_KEY."""
+
+
+@money_group.command("reconcile")
+@click.option("--from", "first", type=click.DateTime(["%Y-%m-%d"]), help="The first day (UTC). Default: what is due.")
+@click.option("--to", "last", type=click.DateTime(["%Y-%m-%d"]), help="The last day (UTC). Default: today.")
+def money_reconcile(first: datetime | None, last: datetime | None) -> None:
+    """Compare the books with Stripe now, take in what is missing, and print what is wrong; exits 1 when anything is.
+
+    Prints a line for each account (events taken in, or why it could not be compared), then one for each finding about
+    money that is open: kind, business, what it is about, since when, amounts.
+    """
+    if last is not None and first is None:
+        raise click.UsageError("--to needs --from.")
+    span = _span(first, last)
+    settings = _settings(MoneySettings.from_env)
+
+    async def reconcile(database: Database) -> tuple[list[Outcome], list[DictRow]]:
+        async with StripeReader(settings.stripe_secret_key, settings.stripe_api_base) as reader:
+            outcomes = await reconcile_all(database, reader, span)
+        return outcomes, await database.rows("open_findings", p_area="money")
+
+    outcomes, findings = _with_database(reconcile)
+    for outcome in outcomes:
+        click.echo(f"{outcome.account_id}\t{outcome.problem or f'{outcome.taken_in} events taken in'}")
+    for row in findings:
+        since = row["first_seen_at"].isoformat(timespec="seconds")
+        fields = (row["kind"], row["org_id"] or "platform", row["subject"], since, json.dumps(row["detail"]))
+        click.echo("\t".join(map(str, fields)))
+    if findings:
+        raise click.ClickException(f"{len(findings)} findings; docs/money.md says what to do about each kind.")
+    click.echo("ok: the books hold what Stripe lists")
+
+
+def _span(first: datetime | None, last: datetime | None) -> Span | None:
+    if first is None:
+        return None
+    now = datetime.now(UTC)
+    begin = first.replace(tzinfo=UTC)
+    end = now if last is None else min(last.replace(tzinfo=UTC) + timedelta(days=1), now)
+    if begin >= end:
+        raise click.UsageError("--from is after --to, or has not come yet.")
+    return Span(begin, end)
+
+
 def _with_database(work: Callable[[Database], Awaitable[T]]) -> T:
     async def connected() -> T:
-        async with create_pool(_settings(database_url_from_env), "coach-os webhooks", max_size=1) as pool:
+        async with create_pool(_settings(database_url_from_env), "coach-os command", max_size=1) as pool:
             return await work(Database(pool))
 
     try:

@@ -21,6 +21,7 @@ from psycopg import sql
 from sidecar.bookings.completion import complete_past
 from sidecar.money.fees import StripeReader, fetch_due
 from sidecar.money.inbox import retry_due
+from sidecar.money.reconciliation import reconcile_due
 from sidecar.sms.sender import TwilioSender, send_due
 
 if TYPE_CHECKING:
@@ -88,6 +89,16 @@ def create_jobs(
         if not fetching.locked():
             async with fetching:
                 await fetch_due(database, reader)
+
+    reconciling = asyncio.Lock()
+
+    @app.periodic(cron="* * * * *")
+    @app.task(name="money.reconcile", queueing_lock="money.reconcile")
+    async def reconcile(timestamp: int) -> None:  # noqa: ARG001 - state decides, not the slot
+        # Looked for each minute, done once a day: a day on which nothing ran is made up for. One run at a time here.
+        if not reconciling.locked():
+            async with reconciling:
+                await reconcile_due(database, reader)
 
     @app.periodic(cron="* * * * *")
     @app.task(name="money.expire_checkouts", queueing_lock="money.expire_checkouts")

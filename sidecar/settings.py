@@ -45,6 +45,11 @@ class Secret:
         return hash(self._value)
 
 
+def is_live(stripe_key: Secret) -> bool:
+    """Whether a key is a live one. Source: https://docs.stripe.com/keys"""
+    return stripe_key.reveal().startswith(("sk_live_", "rk_live_"))
+
+
 class SettingsError(Exception):
     """A setting is missing or wrong; the message says which and what it should be, never its value."""
 
@@ -163,7 +168,7 @@ class ServeSettings:
     @property
     def livemode(self) -> bool:
         """Whether the key is a live one: then only live events book anything, else only test events."""
-        return self.stripe_secret_key.reveal().startswith(("sk_live_", "rk_live_"))
+        return is_live(self.stripe_secret_key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +192,23 @@ class WorkerSettings:
             stripe_api_base=_stripe_api_base(read),
             twilio=TwilioSettings.read(read),
         )
+        read.done()
+        return settings
+
+
+@dataclass(frozen=True, slots=True)
+class MoneySettings:
+    """What `coach-os money` needs: the worker's database role, and Stripe."""
+
+    database_url: Secret
+    stripe_secret_key: Secret
+    stripe_api_base: str
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> MoneySettings:
+        """Read and check all; SettingsError names every setting that has to be mended."""
+        read = _Reader(env)
+        settings = cls(_database_url(read), _stripe_secret_key(read), _stripe_api_base(read))
         read.done()
         return settings
 

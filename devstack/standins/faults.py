@@ -14,12 +14,14 @@ Mode = Literal["error", "timeout", "late", "drop"]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What happens to one call that creates something.
+    """What happens to one call.
 
     * `error`: refused with `status` and the provider's `code`; nothing is recorded.
     * `timeout`: no answer, ever; nothing is recorded.
     * `late`: recorded, answered after `delay_s`.
     * `drop`: recorded, then the connection is reset without an answer.
+
+    It hits calls that create something; with `reading`, those that only look.
     """
 
     mode: Mode
@@ -27,6 +29,7 @@ class Fault:
     code: str | None = None
     delay_s: float = 5.0
     retry_after_s: int | None = None
+    reading: bool = False
 
 
 class FaultError(ValueError):
@@ -47,27 +50,32 @@ def parse_fault(data: dict[str, Any]) -> tuple[Fault, int]:
     if times < 1 or not 400 <= status <= 599 or not math.isfinite(delay_s) or delay_s < 0:
         raise FaultError("times is at least 1, status is 400 to 599, delay_s is not negative")
     code = None if data.get("code") is None else str(data["code"])
-    return Fault(cast("Mode", mode), status, code, delay_s, retry_after_s), times
+    calls = data.get("calls", "creating")
+    if calls not in {"creating", "reading"}:
+        raise FaultError("calls is creating or reading")
+    return Fault(cast("Mode", mode), status, code, delay_s, retry_after_s, calls == "reading"), times
 
 
 @dataclass(slots=True)
 class Faults:
-    """The faults still to be shown, in order; each call that creates something uses one up."""
+    """The faults still to be shown, in order; each call that creates something (or reads) uses one up."""
 
     _waiting: deque[Fault] = field(default_factory=deque)
+    _waiting_for_reads: deque[Fault] = field(default_factory=deque)
     _released: asyncio.Event = field(default_factory=asyncio.Event)
 
     def add(self, fault: Fault, times: int) -> None:
         """Show `fault` for `times` more calls, after those already waiting."""
-        self._waiting.extend([fault] * times)
+        (self._waiting_for_reads if fault.reading else self._waiting).extend([fault] * times)
 
     def waiting(self) -> int:
         """How many calls are still to be hit."""
-        return len(self._waiting)
+        return len(self._waiting) + len(self._waiting_for_reads)
 
     def clear(self) -> None:
         """Forget all faults and let go of the calls that are being held."""
         self._waiting.clear()
+        self._waiting_for_reads.clear()
         self._released.set()
         self._released = asyncio.Event()
 
@@ -82,7 +90,22 @@ class Faults:
         To be called after the checks of credentials and parameters, so that a call which would have
         been refused anyway uses up no fault.
         """
-        fault = self._waiting.popleft() if self._waiting else None
+        return await self._show(self._waiting, request, create, refuse)
+
+    async def answer_reading(
+        self, request: web.Request, found: web.Response, refuse: Callable[[Fault], web.Response]
+    ) -> web.Response:
+        """Answer a call that only looks, with what it `found`."""
+        return await self._show(self._waiting_for_reads, request, lambda: found, refuse)
+
+    async def _show(
+        self,
+        waiting: deque[Fault],
+        request: web.Request,
+        create: Callable[[], web.Response],
+        refuse: Callable[[Fault], web.Response],
+    ) -> web.Response:
+        fault = waiting.popleft() if waiting else None
         if fault is None:
             return create()
         if fault.mode == "error":

@@ -1,8 +1,9 @@
 """A local stand-in for Stripe's API and Checkout, reached by stripe-python through `base_addresses`.
 
-Speaks Checkout Sessions, what a paid one leaves behind (payment intent, charge, balance transaction; customer,
-subscription, invoice), refunds, connected accounts with their onboarding, the customer portal, and events with signed
-webhooks; Connect's Stripe-Account header keeps accounts apart. Rules and shapes:
+Speaks Checkout Sessions, what a paid one leaves behind (payment intent, charge, balance transaction, application fee;
+customer, subscription, invoice), refunds, payouts, connected accounts with their onboarding, the customer portal,
+lists of all that moves money, and events with signed webhooks; Connect's Stripe-Account header keeps accounts apart.
+Rules and shapes:
 https://docs.stripe.com/api, https://docs.stripe.com/api/idempotent_requests,
 https://docs.stripe.com/webhooks#verify-manually and https://docs.stripe.com/connect/authentication.
 """
@@ -35,6 +36,7 @@ from devstack.standins.server import (
 from devstack.standins.stripe_account_objects import account_link, connected_account, onboard, portal_session
 from devstack.standins.stripe_events import Events, StoredEvent, sign_event
 from devstack.standins.stripe_forms import StripeError, decode_form, expand
+from devstack.standins.stripe_lists import LISTED, page
 from devstack.standins.stripe_objects import (
     API_VERSION,
     checkout_session,
@@ -52,6 +54,7 @@ from devstack.standins.stripe_payment_objects import (
     refund,
     subscribed,
 )
+from devstack.standins.stripe_platform_objects import fee_of, payout_of, refund_fee
 
 __all__ = ["API_VERSION", "StripeConfig", "create_stripe_app", "sign_event"]
 
@@ -120,8 +123,19 @@ def create_stripe_app(config: StripeConfig) -> web.Application:
     app.router.add_post("/v1/accounts", standin.create_account)
     app.router.add_post("/v1/account_links", standin.create_account_link)
     app.router.add_post("/v1/billing_portal/sessions", standin.create_portal_session)
-    for collection in ("refunds", "accounts", "customers", "subscriptions", "invoices"):
+    for collection in (
+        "refunds",
+        "accounts",
+        "customers",
+        "subscriptions",
+        "invoices",
+        "payouts",
+        "disputes",
+        "application_fees",
+    ):
         app.router.add_get(f"/v1/{collection}/{{id}}", standin.fetch)
+    for collection in LISTED:
+        app.router.add_get(f"/v1/{collection}", standin.list_objects)
     app.router.add_get("/v1/events", standin.list_events)
     app.router.add_get("/v1/events/{id}", standin.fetch_event)
     app.router.add_get("/pay/{id}", standin.show_payment)
@@ -133,6 +147,8 @@ def create_stripe_app(config: StripeConfig) -> web.Application:
     app.router.add_post("/_control/onboard", standin.control_onboard)
     app.router.add_post("/_control/emit", standin.control_emit)
     app.router.add_post("/_control/keep", standin.control_keep)
+    app.router.add_post("/_control/payout", standin.control_payout)
+    app.router.add_post("/_control/revoke", standin.control_revoke)
     app.router.add_post("/_control/deliver", standin.control_deliver)
     app.router.add_get("/_control/events", standin.control_events)
     return app
@@ -151,10 +167,14 @@ class _Stripe:
         self._owners: dict[str, str | None] = {}
         self._saved: dict[tuple[str | None, str], _Saved] = {}
         self._return_urls: dict[str, str] = {}
+        self._paid_out: dict[str, str] = {}
+        self._revoked: set[str] = set()
 
     def clear(self) -> None:
         """Forget everything."""
-        for memory in (self._sold, self._objects, self._owners, self._saved, self._return_urls):
+        for memory in (
+            self._sold, self._objects, self._owners, self._saved, self._return_urls, self._paid_out, self._revoked,
+        ):  # fmt: skip
             memory.clear()
         self.events.clear()
 
@@ -172,6 +192,8 @@ class _Stripe:
         try:
             self._authenticate(request)
             response = await handler(request)
+            if request.method == "GET" and isinstance(response, web.Response):
+                response = await self.faults.answer_reading(request, response, _injected)
         except StripeError as error:
             response = json_response(error.body, error.status)
         except web.HTTPNotFound:
@@ -194,6 +216,9 @@ class _Stripe:
         version = request.headers.get("Stripe-Version", API_VERSION)
         if version != API_VERSION:
             raise StripeError(f"The stand-in speaks API version {API_VERSION} only, not {version}.")
+        account = request.headers.get("Stripe-Account")
+        if account in self._revoked:
+            raise _no_access(account)
 
     async def _create(self, request: web.Request, known: frozenset[str], build: _Build) -> web.Response:
         """Create something once per idempotency key, or show a fault instead.
@@ -282,6 +307,11 @@ class _Stripe:
                 self._keep(kept, account)
             for kind, about in (("refund.created", made), ("charge.refunded", charge)):
                 self._announce(kind, about, account, request[_REQUEST_ID])
+            fee = self._objects.get(charge["application_fee"])
+            if fee is not None and params.get("refund_application_fee") == "true":
+                for kept in refund_fee(fee, charge):
+                    self._keep(kept, None)
+                self._announce("application_fee.refunded", fee, None, None)
 
         return made, keep
 
@@ -345,7 +375,25 @@ class _Stripe:
 
     async def list_events(self, request: web.Request) -> web.Response:
         """List the account's events, newest first."""
-        return json_response(self.events.page(request.query, _account(request)))
+        return json_response(self.events.page(decode_form(request.query_string), _account(request)))
+
+    async def list_objects(self, request: web.Request) -> web.Response:
+        """List the account's objects of a kind, newest first."""
+        collection, account = request.path.split("/")[-1], _account(request)
+        params = decode_form(request.query_string)
+        kind = collection.removesuffix("s")
+        found = [made for made in self._objects.values() if made["object"] == kind]
+        found = [made for made in found if self._owners[made["id"]] == account]
+        if kind == "balance_transaction" and "payout" in params:
+            payout = self._find("payout", params.pop("payout"), account, "payout")
+            if not payout["automatic"]:
+                message = "Balance transaction history can only be filtered on automatic transfers, not manual."
+                raise StripeError(message, param="payout")
+            found = [made for made in found if self._paid_out.get(made["id"]) == payout["id"]]
+        listed = page(collection, found, params)
+        paths = [path.removeprefix("data.") for path in _expand_paths(params)]
+        listed["data"] = [expand(made, paths, self._objects.get) for made in listed["data"]]
+        return json_response(listed)
 
     async def fetch_event(self, request: web.Request) -> web.Response:
         """Fetch one event."""
@@ -397,6 +445,8 @@ class _Stripe:
         intent, charge, balance = payment(session, data, sold.account)
         for made in (intent, charge, balance):
             self._keep(made, sold.account)
+        if charge["application_fee"] and sold.account:
+            self._keep(fee_of(charge, sold.account), None)
         complete_session(session, intent["id"])
         following: list[tuple[str, Json]] = []
         if session["mode"] == "subscription":
@@ -489,6 +539,35 @@ class _Stripe:
         self._owners[kept["id"]] = None if account is None else str(account)
         return json_response({"id": kept["id"]})
 
+    async def control_payout(self, request: web.Request) -> web.Response:
+        """Pay out what an account has: {account, automatic?, delivery?} gives {payout_id, event_id, deliveries}."""
+        data = await read_json(request)
+        deliver_now, account = _delivery(data), str(data.get("account"))
+        parts = [
+            made
+            for made in self._objects.values()
+            if made["object"] == "balance_transaction"
+            and self._owners[made["id"]] == account
+            and made["id"] not in self._paid_out
+        ]
+        if not parts:
+            raise bad_request("there is nothing to pay out")
+        made, balance = payout_of(parts, parts[0]["currency"], automatic=bool(data.get("automatic", True)))
+        for kept in (made, balance):
+            self._keep(kept, account)
+        self._paid_out |= {part["id"]: made["id"] for part in (*parts, balance)}
+        stored = self.events.add(event("payout.paid", copy.deepcopy(made), account, None))
+        deliveries = await self.events.deliver(stored) if deliver_now else []
+        told = {"payout_id": made["id"], "event_id": stored.event["id"], "deliveries": deliveries}
+        return json_response(told)
+
+    async def control_revoke(self, request: web.Request) -> web.Response:
+        """Take the platform's access to an account away, or give it back: {account, revoked?}."""
+        data = await read_json(request)
+        account, revoked = str(data.get("account")), bool(data.get("revoked", True))
+        (self._revoked.add if revoked else self._revoked.discard)(account)
+        return json_response({"account": account, "revoked": revoked})
+
     async def _emitted(self, stored: StoredEvent, *, deliver_now: bool) -> web.Response:
         deliveries = await self.events.deliver(stored) if deliver_now else []
         return json_response({"event_id": stored.event["id"], "deliveries": deliveries})
@@ -526,9 +605,16 @@ def _origin(request: web.Request) -> str:
 def _account(request: web.Request) -> str | None:
     account = request.headers.get("Stripe-Account")
     if account is not None and not account.startswith("acct_"):
-        message = f"The provided key does not have access to account '{account}' (or that account does not exist)."
-        raise StripeError(message, status=403, code="account_invalid")
+        raise _no_access(account)
     return account
+
+
+def _no_access(account: str) -> StripeError:
+    message = (
+        f"The provided key 'sk_test_***' does not have access to account '{account}' (or that account does not exist)."
+        " Application access may have been revoked."
+    )
+    return StripeError(message, status=403, code="account_invalid")
 
 
 def _no_such(kind: str, identifier: str) -> StripeError:

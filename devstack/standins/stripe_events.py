@@ -4,20 +4,11 @@ import asyncio
 import hashlib
 import hmac
 import json
-import operator
 import time
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from devstack.standins.server import Caller, Json
-from devstack.standins.stripe_forms import StripeError, integer
-
-_CREATED: dict[str, Callable[[int, int], bool]] = {
-    "created[gt]": operator.gt,
-    "created[gte]": operator.ge,
-    "created[lt]": operator.lt,
-    "created[lte]": operator.le,
-}
+from devstack.standins.stripe_lists import page
 
 
 def sign_event(payload: bytes, secret: str, at: int) -> str:
@@ -94,27 +85,6 @@ class Events:
         stored.deliveries.append(outcome)
         return outcome
 
-    def page(self, query: Mapping[str, str], account: str | None) -> Json:
+    def page(self, params: Json, account: str | None) -> Json:
         """List an account's events, newest first: https://docs.stripe.com/api/events/list."""
-        found = [stored.event for stored in reversed(self.all()) if stored.account == account]
-        if "type" in query:
-            found = [event for event in found if event["type"] == query["type"]]
-        for name, keep in _CREATED.items():
-            if name in query:
-                bound = integer(query[name], name)
-                found = [event for event in found if keep(event["created"], bound)]
-        if "starting_after" in query:
-            ids = [event["id"] for event in found]
-            if query["starting_after"] not in ids:
-                message = f"No such event: '{query['starting_after']}'"
-                raise StripeError(message, code="resource_missing", param="starting_after")
-            found = found[ids.index(query["starting_after"]) + 1 :]
-        limit = integer(query.get("limit", "10"), "limit")
-        if not 1 <= limit <= 100:
-            raise StripeError("This value must be between 1 and 100.", param="limit")
-        return {
-            "object": "list",
-            "data": found[:limit],
-            "has_more": len(found) > limit,
-            "url": "/v1/events",
-        }
+        return page("events", (stored.event for stored in self.all() if stored.account == account), params)

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from stripe.params.checkout import SessionCreateParams
 
     from sidecar.database import Database
-    from sidecar.settings import ServeSettings
 
 log = structlog.get_logger()
 
@@ -48,16 +47,6 @@ class Checkout:
     checkout_id: UUID
     url: str | None
     granted: bool
-
-
-def create_client(settings: ServeSettings, http_client: stripe.HTTPXClient) -> stripe.StripeClient:
-    """Stripe's client at the configured address; the library pins the API version."""
-    return stripe.StripeClient(
-        settings.stripe_secret_key.reveal(),
-        base_addresses={"api": settings.stripe_api_base},
-        http_client=http_client,
-        max_network_retries=2,
-    )
 
 
 async def open_checkout(

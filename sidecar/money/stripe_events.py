@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import stripe
@@ -64,6 +65,8 @@ def _refuse_constant(name: str) -> None:
 
 async def receive(database: Database, event: dict[str, Any], *, livemode: bool) -> str:
     """Store and apply a verified event, once; returns what became of it (see app.receive_stripe_event)."""
-    outcome = str(await database.value("receive_stripe_event", p_event=Jsonb(event), p_livemode=livemode))
+    outcome = str(
+        await database.value("receive_stripe_event", p_event=Jsonb(event), p_livemode=livemode, p_now=datetime.now(UTC))
+    )
     log.info("stripe_event", outcome=outcome)
     return outcome

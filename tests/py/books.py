@@ -112,6 +112,23 @@ class Payment:
         refund = self.refund_object(m, amount, status, after)
         return event(self.org, kind, self.start + (after if told is None else told), refund)
 
+    def fee_refunds(self, after: int, *refunds: tuple[int, int, int]) -> Event:
+        """application_fee.refunded, an event of the platform's own, with refunds (number, amount, made after)."""
+        listed = [
+            {
+                "id": f"fr_{self.n}_{m}", "object": "fee_refund", "amount": amount, "currency": self.currency,
+                "created": T + self.start + made, "fee": f"fee_{self.n}",
+            }
+            for m, amount, made in refunds
+        ]  # fmt: skip
+        fee = {
+            "id": f"fee_{self.n}", "object": "application_fee", "account": self.org.account, "amount": self.fee,
+            "amount_refunded": sum(amount for _, amount, _ in refunds), "charge": self.charge_id,
+            "currency": self.currency, "refunds": {"object": "list", "data": listed},
+        }  # fmt: skip
+        told = event(self.org, "application_fee.refunded", self.start + after, fee)
+        return {name: value for name, value in told.items() if name != "account"}
+
     def dispute(self, kind: str, status: str, after: int, *transactions: tuple[int, int]) -> Event:
         """charge.dispute.… with balance transactions (amount, fee)."""
         listed = [

@@ -16,6 +16,10 @@ begin
     from app.stripe_facts as f where f.org_id = p_org_id and f.object_id = v_id and f.fact = 'payout_paid';
   if found then
     perform app.book_stripe(p_org_id, 'PAYOUT', v_id, v_paid.happened_at, -v_paid.amount_cents, v_paid.currency);
+    -- Which payments it paid out no event carries: Stripe is asked.
+    insert into app.stripe_payments (org_id, payment_key, lookup_at)
+    values (p_org_id, v_id, v_paid.happened_at)
+    on conflict (org_id, payment_key) do nothing;
     select f.* into v_failed
       from app.stripe_facts as f where f.org_id = p_org_id and f.object_id = v_id and f.fact = 'payout_failed';
     if found then

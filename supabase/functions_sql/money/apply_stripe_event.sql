@@ -6,7 +6,7 @@ declare
   v_object jsonb := p_event -> 'data' -> 'object';
   v_at timestamptz;
 begin
-  if v_type !~ '^(checkout|payment_intent|charge|refund|invoice|invoice_payment|customer|payout|account)\.' then
+  if not app.is_booked_event(v_type) then
     return 'ignored';
   end if;
   if v_type = 'invoice.upcoming' then
@@ -32,6 +32,7 @@ begin
     when v_type like 'customer.subscription.%' and v_object ->> 'object' = 'subscription'
       then app.apply_subscription(p_org_id, v_object, v_at)
     when v_type in ('payout.paid', 'payout.failed') then app.apply_payout(p_org_id, v_object, v_at, v_type)
+    when v_type = 'application_fee.refunded' then app.apply_fee_refunds(p_org_id, v_object, v_at)
     when v_type = 'account.updated' then app.apply_account(p_org_id, v_object, v_at)
     -- Who disconnects the account lets it do nothing here any more; the event's object is our application.
     when v_type = 'account.application.deauthorized'

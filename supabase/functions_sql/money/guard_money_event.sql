@@ -7,7 +7,7 @@ declare
   v_by_rule boolean := pg_catalog.pg_has_role(
     current_user, (select c.relowner from pg_catalog.pg_class as c where c.oid = 'public.money_events'::regclass), 'usage'
   );
-  v_filled_in text[] := '{event_date,client_id,stripe_payment_intent_id,stripe_invoice_id,payout_id}';
+  v_filled_in text[] := '{event_date,client_id,stripe_payment_intent_id,stripe_invoice_id,payout_id,stripe_payout_id}';
 begin
   if tg_op = 'DELETE' and v_by_rule
      and (old.is_estimate or not exists (select from public.orgs as o where o.id = old.org_id)) then
@@ -29,7 +29,8 @@ begin
        -- From null to a client when it becomes known; to null when the client is deleted.
        and (old.client_id is null or new.client_id is null or new.client_id = old.client_id)
        and coalesce(new.stripe_payment_intent_id = old.stripe_payment_intent_id, old.stripe_payment_intent_id is null)
-       and coalesce(new.stripe_invoice_id = old.stripe_invoice_id, old.stripe_invoice_id is null) then
+       and coalesce(new.stripe_invoice_id = old.stripe_invoice_id, old.stripe_invoice_id is null)
+       and coalesce(new.stripe_payout_id = old.stripe_payout_id, old.stripe_payout_id is null) then
       return new;
     end if;
   end if;
@@ -39,8 +40,8 @@ end;
 $$;
 comment on function app.guard_money_event() is
   'The books are append-only, for everyone. Still written: which payout of the platform a row is part of; and by the '
-  'rules of the database alone: a client, intent or invoice not known before, an earlier instant, the real amount in '
-  'place of an estimate. A row goes only with its org. Raises PT403 books_are_append_only.';
+  'rules of the database alone: a client, intent, invoice or payout of Stripe''s not known before, an earlier instant, '
+  'the real amount in place of an estimate. A row goes only with its org. Raises PT403 books_are_append_only.';
 revoke all on function app.guard_money_event() from public, anon, authenticated, service_role;
 
 -- By its name the last of the table's: what no row may do, another trigger says.

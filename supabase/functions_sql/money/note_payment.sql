@@ -41,6 +41,7 @@ begin
          lookup_at = case when p.paid_at is null then excluded.lookup_at else p.lookup_at end
   returning p.* into v_payment;
   perform app.book_payment(v_payment);
+  perform app.place_fee_refunds(v_payment);
   if v_payment.client_id is not null or v_payment.invoice_id is not null then
     -- A refund or dispute that came before who paid, or for what, was known.
     update public.money_events as e

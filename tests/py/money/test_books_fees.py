@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import stripe
 from books import Books, Payment, at, event, invoice, invoice_payment, subscription_session
 from psycopg.types.json import Jsonb
 
@@ -130,7 +131,12 @@ async def test_how_an_invoice_was_paid_is_asked_for_when_no_event_says_it(
     told = [subscription_session(org, 1, 4), invoice(org, 1, 3)]
     books.deliver(*told)
     assert books.money(org) == []
-    shown = told[1]["data"]["object"] | {"payments": {"object": "list", "data": [invoice_payment(1)]}}
+    # The library makes a Decimal of what ends in _decimal.
+    lines = [{"id": "il_1", "object": "line_item", "pricing": {"unit_amount_decimal": "5000.5"}}]
+    shown = told[1]["data"]["object"] | {
+        "payments": {"object": "list", "data": [invoice_payment(1)]},
+        "lines": {"object": "list", "data": lines},
+    }
     await stripe_standin.control("keep", {"object": shown, "account": org.account})
 
     assert await fetch_due(Database(worker_pool), reader) == 1
@@ -141,3 +147,87 @@ async def test_how_an_invoice_was_paid_is_asked_for_when_no_event_says_it(
     books.deliver(event(org, "invoice_payment.paid", 3, invoice_payment(1)), Payment(org, amount=5000).intent(after=2))
     income = [row for row in books.money(org) if row[0] == "INCOME"]
     assert income == [("INCOME", "pi_1", 5000, "aud", at(2), False)]
+
+
+# -- payouts ----------------------------------------------------------------------------------------------------------
+
+PAID_OUT = """
+    select type::text, regexp_replace(reference_id, '_.*', ''), amount_cents, stripe_payout_id
+      from public.money_events as e where type <> 'PAYOUT' order by e.type, amount_cents
+"""
+
+
+async def paid_out(books: Books, standin: Standin, org: Org, **how: bool) -> str:
+    """Stripe pays out what the account has, and tells of it. Gives the payout's id."""
+    payout_id = str((await standin.control("payout", {"account": org.account, "delivery": "none", **how}))["payout_id"])
+    books.deliver(event(org, "payout.paid", 9, {"id": payout_id, "amount": 82860, "currency": "aud"}))
+    return payout_id
+
+
+def earned(world: World) -> tuple[int, int]:
+    found = world.one("select paid_out_cents, pending_payout_cents from public.org_earnings")
+    return found["paid_out_cents"], found["pending_payout_cents"]
+
+
+async def test_which_payout_paid_out_what(
+    books: Books, world: World, worker_pool: Pool, reader: StripeReader, stripe_standin: Standin, events: Events
+) -> None:
+    org = world.org()
+    completed, _ = await charged(stripe_standin, org, events, fee=4500)
+    intent = completed["data"]["object"]["payment_intent"]
+    books.deliver(completed)
+    client = reader.client.v1.refunds
+    options: stripe.RequestOptions = {"stripe_account": org.account}
+    made = await client.create_async({"payment_intent": intent, "amount": 10000}, options)
+    books.deliver(event(org, "refund.created", 5, made.to_dict()))
+    payout_id = await paid_out(books, stripe_standin, org)
+    later = await client.create_async({"payment_intent": intent, "amount": 20000}, options)
+    books.deliver(event(org, "refund.created", 10, later.to_dict()))
+    assert earned(world) == (0, 60000 - 3000)
+
+    assert await fetch_due(Database(worker_pool), reader) == 2
+
+    assert [tuple(row.values()) for row in world.rows(PAID_OUT)] == [
+        ("INCOME", "pi", 90000, payout_id),
+        ("REFUND", "re", -20000, None),
+        ("REFUND", "re", -10000, payout_id),
+        ("FEE", "pi", -2640, payout_id),
+        ("PLATFORM_FEE", "pi", -4500, payout_id),
+    ]
+    assert earned(world) == (80000 - 4000, -20000 + 1000)
+    assert await fetch_due(Database(worker_pool), reader) == 0
+
+
+async def test_what_an_orgs_own_payout_was_for_nobody_says(
+    books: Books, world: World, worker_pool: Pool, reader: StripeReader, stripe_standin: Standin, events: Events
+) -> None:
+    org = world.org()
+    completed, _ = await charged(stripe_standin, org, events)
+    books.deliver(completed)
+    await paid_out(books, stripe_standin, org, automatic=False)
+
+    assert await fetch_due(Database(worker_pool), reader) == 2
+
+    assert world.value("select count(stripe_payout_id) from public.money_events") == 0
+    later = datetime.now(UTC) + timedelta(days=1)
+    assert world.rows("select * from app.fees_to_fetch(%s, 10)", later) == []
+
+
+async def test_a_payout_that_stripe_is_still_working_out_is_asked_about_again(
+    books: Books, world: World, worker_pool: Pool, reader: StripeReader, stripe_standin: Standin, events: Events
+) -> None:
+    org = world.org()
+    completed, _ = await charged(stripe_standin, org, events)
+    payout_id = await paid_out(books, stripe_standin, org)
+    shown = await reader.client.v1.payouts.retrieve_async(payout_id, None, {"stripe_account": org.account})
+    unfinished = shown.to_dict() | {"reconciliation_status": "in_progress"}
+    await stripe_standin.control("keep", {"object": unfinished, "account": org.account})
+    assert await fetch_due(Database(worker_pool), reader) == 0
+    # The payment was not told of until now; its payout was.
+    books.deliver(completed)
+    await stripe_standin.control("keep", {"object": shown.to_dict(), "account": org.account})
+    world.db.execute("update app.stripe_payments set lookup_at = now() where lookup_at is not null")
+
+    assert await fetch_due(Database(worker_pool), reader) == 2
+
+    assert world.value("select count(*) from public.money_events where stripe_payout_id = %s", payout_id) == 3

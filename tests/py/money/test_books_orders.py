@@ -109,6 +109,19 @@ SALES: dict[str, tuple[Callable[[Org], list[Event]], list[tuple[Any, ...]], list
         PAID,
         ["succeeded"],
     ),
+    "a share that goes back in two parts, told of by its running total": (
+        lambda org: [
+            (p := Payment(org)).session(),
+            p.charge(),
+            p.fee_refunds(110, (1, 1500, 100)),
+            p.fee_refunds(210, (2, 3000, 200), (1, 1500, 100)),
+        ],
+        paid(
+            ("PLATFORM_FEE", "fr_1_1", 1500, "aud", at(100), False),
+            ("PLATFORM_FEE", "fr_1_2", 3000, "aud", at(200), False),
+        ),
+        ["succeeded"],
+    ),
     "a dispute that is won": (
         lambda org: [
             (p := Payment(org)).session(),

@@ -159,9 +159,104 @@ async def test_a_refund_is_of_what_is_left_and_is_told(standin: Standin, receive
         await refunds.create_async({"payment_intent": intent}, on)
     assert refused.value.code == "charge_already_refunded"
     async with asyncio.timeout(10):
-        told = [verify(await receiver.next()) for _ in range(4)]
-    assert sorted(event.type for event in told) == ["charge.refunded"] * 2 + ["refund.created"] * 2
+        told = [verify(await receiver.next()) for _ in range(5)]
+    assert sorted(event.type for event in told) == [
+        "application_fee.refunded", *["charge.refunded"] * 2, *["refund.created"] * 2
+    ]  # fmt: skip
     assert {event.data.object["amount_refunded"] for event in told if event.type == "charge.refunded"} == {20000, 50000}
+
+
+async def test_the_share_goes_back_in_proportion_and_the_platform_is_told(standin: Standin, receiver: Receiver) -> None:
+    session = await standin.checkout()
+    await standin.pay(session.id, "none")
+    intent = str((await standin.session(session.id)).payment_intent)
+    v1 = standin.client.v1
+    given = []
+    for amount in (12345, 37655):
+        params: Any = {"payment_intent": intent, "amount": amount, "refund_application_fee": True}
+        await v1.refunds.create_async(params, {"stripe_account": ACCOUNT})
+        async with asyncio.timeout(10):
+            events = [verify(await receiver.next()) for _ in range(3)]
+        [told] = [event for event in events if event.type == "application_fee.refunded"]
+        assert "account" not in told.to_dict()
+        given.append(told.data.object)
+    first, last = given
+    assert_documented_fields(last)
+    assert (first.amount, first.amount_refunded, first.refunded, first.account) == (1650, 407, False, ACCOUNT)
+    assert (last.amount_refunded, last.refunded) == (1650, True)
+    assert [each.amount for each in last.refunds.data] == [1243, 407]
+
+    [fee] = (await v1.application_fees.list_async({"charge": last.charge})).data
+    assert fee.id == last.id
+    listed = await v1.balance_transactions.list_async({"type": "application_fee_refund", "expand": ["data.source.fee"]})
+    sources: list[Any] = [each.source for each in listed.data]
+    assert [(each.amount, source.amount) for each, source in zip(listed.data, sources, strict=True)] == [
+        (-1243, 1243), (-407, 407)
+    ]  # fmt: skip
+    assert {(source.fee.account, source.fee.charge) for source in sources} == {(ACCOUNT, last.charge)}
+
+
+async def test_a_payout_lists_what_it_paid_out(standin: Standin) -> None:
+    options: Any = {"stripe_account": ACCOUNT}
+    v1 = standin.client.v1
+    for _ in range(2):
+        await standin.pay((await standin.checkout()).id, "none")
+    first = await standin.control("payout", {"account": ACCOUNT, "delivery": "none"})
+    await standin.pay((await standin.checkout()).id, "none")
+    own = await standin.control("payout", {"account": ACCOUNT, "delivery": "none", "automatic": False})
+
+    payout = await v1.payouts.retrieve_async(first["payout_id"], {}, options)
+    parts = await v1.balance_transactions.list_async({"payout": payout.id, "expand": ["data.source"]}, options)
+
+    assert_documented_fields(payout)
+    assert (payout.amount, payout.status, payout.automatic) == (2 * 46870, "paid", True)
+    assert [each.type for each in parts.data] == ["payout", "charge", "charge"]
+    sources: list[Any] = [each.source for each in parts.data]
+    assert [source.object for source in sources] == ["payout", "charge", "charge"]
+    assert [each.id for each in (await v1.payouts.list_async({}, options)).data] == [own["payout_id"], payout.id]
+    assert (await v1.payouts.list_async({})).data == []
+    with pytest.raises(stripe.InvalidRequestError, match="only be filtered on automatic"):
+        await v1.balance_transactions.list_async({"payout": own["payout_id"]}, options)
+    await standin.control("payout", {"account": ACCOUNT}, 400)
+
+
+async def test_a_list_is_walked_page_by_page(standin: Standin) -> None:
+    options: Any = {"stripe_account": ACCOUNT}
+    charges = standin.client.v1.charges
+    for n in range(1, 6):
+        kept = {"id": f"ch_{n}", "object": "charge", "created": 1000 + n // 2, "payment_intent": f"pi_{n}"}
+        await standin.control("keep", {"object": kept, "account": ACCOUNT if n != 5 else "acct_other"})
+
+    async def ids(params: Any) -> list[str]:  # noqa: ANN401 - what the client takes
+        listed = await charges.list_async(params, options)
+        return [each.id async for each in listed.auto_paging_iter()]
+
+    assert await ids({"limit": 1}) == await ids({}) == ["ch_4", "ch_3", "ch_2", "ch_1"]
+    assert await ids({"created": {"gte": 1001, "lt": 1002}, "limit": 1}) == ["ch_3", "ch_2"]
+    assert await ids({"created": 1002}) == ["ch_4"]
+    assert await ids({"payment_intent": "pi_3"}) == ["ch_3"]
+    back = await charges.list_async({"ending_before": "ch_2", "limit": 1}, options)
+    assert ([each.id for each in back.data], back.has_more) == (["ch_3"], True)
+    for params in ({"limit": 101}, {"limit": 0}, {"starting_after": "ch_5"}, {"colour": "red"}, {"created": {"on": 1}}):
+        with pytest.raises(stripe.InvalidRequestError):
+            await ids(params)
+    many: Any = {"types": ["charge.succeeded"] * 21}
+    with pytest.raises(stripe.InvalidRequestError):
+        await standin.client.v1.events.list_async(many, options)
+
+
+async def test_access_to_an_account_can_be_taken_away(standin: Standin) -> None:
+    options: Any = {"stripe_account": ACCOUNT}
+    await standin.control("revoke", {"account": ACCOUNT})
+
+    with pytest.raises(stripe.PermissionError) as refused:
+        await standin.client.v1.charges.list_async({}, options)
+
+    told: Any = refused.value.error  # the library leaves `code` of this one empty
+    assert (refused.value.http_status, told.code) == (403, "account_invalid")
+    await standin.client.v1.charges.list_async({}, {"stripe_account": "acct_other"})
+    await standin.control("revoke", {"account": ACCOUNT, "revoked": False})
+    assert (await standin.client.v1.charges.list_async({}, options)).data == []
 
 
 async def test_an_account_is_onboarded_once_it_was_made(standin: Standin) -> None:
@@ -480,6 +575,20 @@ async def test_a_late_answer_is_there_for_the_next_try(standin: Standin) -> None
 
     session: Any = await standin.checkout("key-1")
     assert session.last_response.headers["Idempotent-Replayed"] == "true"
+
+
+async def test_a_fault_of_reading_leaves_creating_alone(standin: Standin) -> None:
+    await standin.control("faults", {"mode": "error", "status": 500, "calls": "reading"})
+    await standin.control("faults", {"mode": "colour", "calls": "reading"}, 400)
+    await standin.control("faults", {"mode": "error", "calls": "both"}, 400)
+    client = connect(standin.url)
+
+    session = await standin.checkout()
+    with pytest.raises(stripe.APIError):
+        await client.v1.checkout.sessions.retrieve_async(session.id, None, {"stripe_account": ACCOUNT})
+    await close(client)
+
+    assert (await standin.session(session.id)).id == session.id
 
 
 async def test_a_dropped_connection_was_accepted(standin: Standin) -> None:
