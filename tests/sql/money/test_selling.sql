@@ -207,6 +207,8 @@ select results_eq('select count(*) from app.checkouts', 'select * from checkouts
 
 -- A code: its use is held, given back, or kept ---------------------------------------------------------------------------
 update public.offers set price_cents = 90000 where id = tests.id('offer', 'ada');
+-- Another org's code of the same name is another code.
+insert into public.promo_codes (org_id, code, discount_type, discount_value) values (tests.id('org', 'eve'), 'ONCE', 'fixed', 1);
 select tests.code('ONCE', 'percentage', 10, 1);
 create temp table held as select tests.begin('ada', p_code => ' once ') as c;
 select is(c ->> 'amount_cents', '81000', 'a code is read in any capitals') from held;
