@@ -148,20 +148,45 @@ async def test_deliveries_at_once_equal_the_model(world: World) -> None:
     assert world.value("select status from public.subscriptions") == "active"
 
 
-async def test_two_events_of_one_payment_wait_for_each_other(world: World) -> None:
-    org = world.org()
-    payment = Payment(org)
+async def at_once(world: World, *events: Event) -> None:
+    """Deliver two: the second while the first is applied but not committed. It has to wait."""
     first, second = [await world.connect("coach_os_sidecar") for _ in range(2)]
     receive = "select app.receive_stripe_event(%s, false)"
     async with first.transaction():
-        await world.ask(first, receive, Jsonb(payment.refund(1, 90000)))
-        waiting = asyncio.create_task(world.ask(second, receive, Jsonb(payment.session())))
+        await world.ask(first, receive, Jsonb(events[0]))
+        waiting = asyncio.create_task(world.ask(second, receive, Jsonb(events[1])))
         await world.until_blocked(second)
-
     assert await waiting == "applied"
-    assert world.value("select payment_status from public.client_purchases") == "refunded"
     for connection in (first, second):
         await connection.close()
+
+
+async def test_two_events_of_one_payment_wait_for_each_other(world: World) -> None:
+    payment = Payment(world.org())
+
+    await at_once(world, payment.refund(1, 90000), payment.session())
+
+    assert world.value("select payment_status from public.client_purchases") == "refunded"
+
+
+async def test_a_payout_that_is_paid_and_fails_at_once_is_taken_back(books: Books, world: World) -> None:
+    org = world.org()
+
+    await at_once(world, payout(org, "paid", 10), payout(org, "failed", 20))
+
+    assert [row[1] for row in books.money(org)] == ["po_1", "po_1:reversal"]
+
+
+async def test_of_two_subscriptions_told_of_at_once_the_one_that_runs_is_shown(books: Books, world: World) -> None:
+    org = world.org()
+    books.deliver(subscription_session(org, 1, 4), subscription_session(org, 2, 5))
+
+    await at_once(
+        world, subscription(org, 2, "canceled", 20, "deleted"), subscription(org, 1, "past_due", 21, started=4)
+    )
+
+    shown = world.one("select stripe_subscription_id, status from public.subscriptions")
+    assert list(shown.values()) == ["sub_1", "past_due"]
 
 
 async def test_an_event_that_comes_while_its_account_is_connected_is_not_forgotten(world: World) -> None:

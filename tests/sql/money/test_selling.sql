@@ -1,6 +1,6 @@
 -- What is sold, at which price, with which code: app.price_of(), promo codes, app.begin_checkout() and what ends it.
 begin;
-select plan(86);
+select plan(92);
 
 select tests.open_org('ada', 'Pacific/Auckland');
 select tests.org('eve');
@@ -54,6 +54,8 @@ select is(tests.priced(c, t, v, y), p, d) from (values
   (12, 9000, 'fixed', 5, 'ugx', '9000 - 500 = 8500 + 0 = 8500 ugx', 'shillings have cents with Stripe, always 00')
   ) as x (n, c, t, v, y, p, d) order by n;
 update public.booking_settings set pass_stripe_fees = true where org_id = tests.id('org', 'ada');
+select is(app.commission_cents(tests.id('org', 'eve'), c), k, format('of %s the platform keeps %s', c, k))
+  from (values (10::bigint, 1::bigint), (9, 0), (30, 2)) as v (c, k);
 select is(tests.priced(10000), '10000 - 0 = 10000 + 203 = 10203 aud', 'the fee on top, and the fee on that fee');
 select is(tests.priced(0), '0 - 0 = 0 + 0 = 0 aud', 'what is free costs no fee');
 select is(tests.priced(1000, 'fixed', 25), '1000 - 1000 = 0 + 0 = 0 aud', 'nor what a code makes free');
@@ -131,6 +133,12 @@ select throws_ok($$insert into public.client_purchases (org_id, client_id, offer
 insert into public.client_purchases (org_id, client_id, offer_id, amount_paid_cents, promo_code_id, stripe_payment_intent_id)
 values (tests.id('org', 'ada'), tests.id('client', 'ada'), tests.id('offer', 'ada'), 1, tests.id('code', 'TWICE'), 'pi_1');
 select is(tests.used('TWICE'), 1, 'what Stripe was paid for was counted by its checkout, and is never refused');
+insert into public.clients (id, org_id, full_name) values (tests.id('client', 'leaver'), tests.id('org', 'ada'), 'Leaver');
+select tests.code('LEFT', 'fixed', 1);
+select tests.sell('leaver', 'LEFT');
+update public.client_purchases set client_id = tests.id('client', 'leaver') where id = tests.id('sale', 'leaver');
+delete from public.clients where id = tests.id('client', 'leaver');
+select is(tests.used('LEFT'), 1, 'a client who is deleted has used the code all the same');
 delete from public.promo_codes where id = tests.id('code', 'TWICE');
 select lives_ok($$delete from public.client_purchases where id = tests.id('sale', 'one')$$, 'a deleted code holds nobody up');
 
@@ -207,6 +215,8 @@ select results_eq('select count(*) from app.checkouts', 'select * from checkouts
 
 -- A code: its use is held, given back, or kept ---------------------------------------------------------------------------
 update public.offers set price_cents = 90000 where id = tests.id('offer', 'ada');
+-- Another org's code of the same name is another code.
+insert into public.promo_codes (org_id, code, discount_type, discount_value) values (tests.id('org', 'eve'), 'ONCE', 'fixed', 1);
 select tests.code('ONCE', 'percentage', 10, 1);
 create temp table held as select tests.begin('ada', p_code => ' once ') as c;
 select is(c ->> 'amount_cents', '81000', 'a code is read in any capitals') from held;
@@ -237,6 +247,23 @@ create temp table refused as select tests.begin('ada', p_code => 'ONCE', p_at =>
 select app.checkout_refused((select (c ->> 'id')::uuid from refused), now());
 select app.checkout_refused((select (c ->> 'id')::uuid from refused), now());
 select is(tests.used('ONCE'), 2, 'what Stripe refuses gives its use back, once');
+
+insert into public.offers (id, org_id, name, offer_type, price_cents, sessions_included)
+values (tests.id('offer', 'short-lived'), tests.id('org', 'ada'), 'Ten', 'session_pack', 90000, 10);
+select tests.code('HELD', 'percentage', 10, 1);
+do $$
+begin
+  perform app.begin_checkout(
+    tests.person('ada'), tests.id('client', 'ada'), null, tests.id('offer', 'short-lived'), 'HELD', now()
+  );
+end;
+$$;
+delete from public.offers where id = tests.id('offer', 'short-lived');
+select is(tests.used('HELD'), 0, 'what an offer''s open page held is given back when the offer goes');
+insert into app.checkouts (org_id, client_id, offer_id, status, amount_cents, currency, stripe_account_id, expires_at, promo_code_id)
+select k.org_id, tests.id('client', 'eve'), tests.id('offer', 'eve'), 'open', 1, 'aud', 'acct_eve', now(), k.id
+  from public.promo_codes as k where k.org_id = tests.id('org', 'eve');
+select lives_ok($$delete from public.orgs where id = tests.id('org', 'eve')$$, 'also when the whole org does');
 
 -- Free, and subscriptions ------------------------------------------------------------------------------------------------
 select tests.code('FREE', 'percentage', 100, 2);
