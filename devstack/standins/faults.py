@@ -36,41 +36,42 @@ class FaultError(ValueError):
     """The description of a fault is not understood; the message says what is wrong with it."""
 
 
-def parse_fault(data: dict[str, Any]) -> tuple[Fault, int]:
-    """Read the JSON of `POST /_control/faults`; gives the fault and how many calls it applies to."""
+def parse_fault(data: dict[str, Any]) -> tuple[Fault, int, int]:
+    """Read the JSON of `POST /_control/faults`; gives the fault, how many calls it hits, and how many go by before."""
     mode = data.get("mode")
     if mode not in get_args(Mode):
         raise FaultError(f"mode must be one of {', '.join(get_args(Mode))}")
     try:
-        times, status = int(data.get("times", 1)), int(data.get("status", 500))
+        times, after, status = int(data.get("times", 1)), int(data.get("after", 0)), int(data.get("status", 500))
         delay_s = float(data.get("delay_s", 5.0))
         retry_after_s = None if data.get("retry_after_s") is None else int(data["retry_after_s"])
     except (TypeError, ValueError) as error:
-        raise FaultError("times, status, delay_s and retry_after_s are numbers") from error
-    if times < 1 or not 400 <= status <= 599 or not math.isfinite(delay_s) or delay_s < 0:
-        raise FaultError("times is at least 1, status is 400 to 599, delay_s is not negative")
+        raise FaultError("times, after, status, delay_s and retry_after_s are numbers") from error
+    if times < 1 or after < 0 or not 400 <= status <= 599 or not math.isfinite(delay_s) or delay_s < 0:
+        raise FaultError("times is at least 1, status is 400 to 599, after and delay_s are not negative")
     code = None if data.get("code") is None else str(data["code"])
     calls = data.get("calls", "creating")
     if calls not in {"creating", "reading"}:
         raise FaultError("calls is creating or reading")
-    return Fault(cast("Mode", mode), status, code, delay_s, retry_after_s, calls == "reading"), times
+    return Fault(cast("Mode", mode), status, code, delay_s, retry_after_s, calls == "reading"), times, after
 
 
 @dataclass(slots=True)
 class Faults:
     """The faults still to be shown, in order; each call that creates something (or reads) uses one up."""
 
-    _waiting: deque[Fault] = field(default_factory=deque)
-    _waiting_for_reads: deque[Fault] = field(default_factory=deque)
+    _waiting: deque[Fault | None] = field(default_factory=deque)
+    _waiting_for_reads: deque[Fault | None] = field(default_factory=deque)
     _released: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def add(self, fault: Fault, times: int) -> None:
-        """Show `fault` for `times` more calls, after those already waiting."""
-        (self._waiting_for_reads if fault.reading else self._waiting).extend([fault] * times)
+    def add(self, fault: Fault, times: int, after: int = 0) -> None:
+        """Show `fault` for `times` more calls, after those already waiting and `after` calls that go well."""
+        waiting = self._waiting_for_reads if fault.reading else self._waiting
+        waiting.extend([None] * after + [fault] * times)
 
     def waiting(self) -> int:
         """How many calls are still to be hit."""
-        return len(self._waiting) + len(self._waiting_for_reads)
+        return sum(fault is not None for fault in (*self._waiting, *self._waiting_for_reads))
 
     def clear(self) -> None:
         """Forget all faults and let go of the calls that are being held."""
@@ -100,7 +101,7 @@ class Faults:
 
     async def _show(
         self,
-        waiting: deque[Fault],
+        waiting: deque[Fault | None],
         request: web.Request,
         create: Callable[[], web.Response],
         refuse: Callable[[Fault], web.Response],

@@ -126,10 +126,10 @@ def add_control_routes(app: web.Application, faults: Faults, caller: Caller, res
 
     async def add_fault(request: web.Request) -> web.Response:
         try:
-            fault, times = parse_fault(await read_json(request))
+            fault, times, after = parse_fault(await read_json(request))
         except FaultError as error:
             raise bad_request(str(error)) from error
-        faults.add(fault, times)
+        faults.add(fault, times, after)
         return json_response({"waiting": faults.waiting()})
 
     async def show_faults(_request: web.Request) -> web.Response:

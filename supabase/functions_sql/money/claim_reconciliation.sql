@@ -9,6 +9,8 @@ create or replace function app.claim_reconciliation(
 as $$
 #variable_conflict use_column
 begin
+  -- Of one that is asked for by name whoever has it at this moment is waited for.
+  perform from app.reconciliations as r where r.account_id = p_account_id for update;
   return query
     with due as (
       select r.account_id
