@@ -51,7 +51,10 @@ begin
    where k.client_id = v_client.id and k.offer_id = p_offer_id and k.promo_code_id is not distinct from v_code_id
      and k.amount_cents = v_price.total_cents and k.currency = v_price.currency
      and k.stripe_account_id is not distinct from v_account_id
-     and ((k.status = 'open' and k.created_at > p_now - interval '10 minutes' and k.expires_at > p_now)
+     and ((k.status = 'open' and k.expires_at > p_now
+           and (k.created_at > p_now - interval '10 minutes'
+                -- It holds the last use of the code: there is no other page to be had while it waits.
+                or exists (select from public.promo_codes as u where u.id = v_code_id and u.times_used >= u.max_uses)))
           -- What costs nothing a client takes once; a coach may give it again.
           or (k.status = 'granted' and (p_portal_token is not null or k.created_at > p_now - interval '10 minutes')))
    order by k.created_at desc limit 1;
@@ -99,8 +102,10 @@ comment on function app.begin_checkout(uuid, uuid, uuid, uuid, text, timestamptz
   'Records that an offer is sold to a client: by a coach (p_user_id, verified by the caller, and p_client_id) or by the '
   'client''s own portal link (p_portal_token). Returns the row of app.checkouts, which is all that a Stripe Checkout '
   'Session needs and whose id is its idempotency key, with portal_token (null: the coach asked). '
-  'The same sale within 10 minutes is the same checkout, with its url once Stripe has made it. What costs nothing '
-  'is granted at once (status granted). A promo code''s use is held until the checkout expires. Raises PT404 token_not_found, client_not_found, offer_not_found, promo_code_not_found; PT409 promo_code_off, '
+  'The same sale within 10 minutes is the same checkout, with its url once Stripe has made it; one that holds the last '
+  'use of its promo code is, as long as it waits. What costs nothing is granted at once (status granted). A promo code''s '
+  'use is held until the checkout expires. Raises PT404 token_not_found, client_not_found, offer_not_found, '
+  'promo_code_not_found; PT409 promo_code_off, '
   'promo_code_not_started, promo_code_expired, promo_code_used_up, promo_code_not_for_subscriptions, '
   'billing_period_missing; PT503 stripe_not_connected.';
 revoke all on function app.begin_checkout(uuid, uuid, uuid, uuid, text, timestamptz)

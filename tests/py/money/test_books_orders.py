@@ -348,6 +348,14 @@ SUBSCRIPTIONS: dict[str, tuple[Callable[[Org], list[Event]], tuple[str, str]]] =
         ],
         ("sub_1", "canceled"),
     ),
+    "ended, and its last invoice paid after": (
+        lambda org: [
+            subscription_session(org, 1, 5),
+            subscription(org, 1, "canceled", 500, "deleted", started=4),
+            invoice(org, 1, 600),
+        ],
+        ("sub_1", "canceled"),
+    ),
     "not paid, then paid": (
         lambda org: [
             subscription_session(org, 1, 5),
