@@ -68,11 +68,15 @@ class Outcome:
 
 
 async def reconcile_due(database: Database, reader: StripeReader) -> int:
-    """Compare every account whose day has come; returns how many. Any number may run at once."""
+    """Compare every account whose day has come; returns how many. Any number may run at once.
+
+    Ends when Stripe does not answer: the rest would only wait as long, one after the other, and stays due.
+    """
     count = 0
     while claimed := await _claim(database, reader, None):
-        await _reconcile(database, reader, claimed, None)
         count += 1
+        if (await _reconcile(database, reader, claimed, None)).problem == "stripe_unavailable":
+            break
     return count
 
 

@@ -78,6 +78,17 @@ comment on column public.money_events.stripe_payout_id is
   'which Stripe does not say what it was for.';
 comment on column public.money_events.payout_id is 'The payout (org_payouts) with which the platform paid this out.';
 
+comment on column app.stripe_payments.payment_key is
+  'The payment intent; the charge, invoice or Checkout Session where there is none. Of an invoice or a payout (po_…) of '
+  'which Stripe has to be asked, its own id.';
+comment on column app.stripe_payments.lookup_at is
+  'When Stripe is asked next for what no event carries: the fee, which payments an invoice has, what a payout paid out; '
+  'null: never.';
+-- Of the payouts that are in the books already, too.
+insert into app.stripe_payments (org_id, payment_key, lookup_at)
+select f.org_id, f.object_id, now() from app.stripe_facts as f where f.fact = 'payout_paid'
+on conflict (org_id, payment_key) do nothing;
+
 create or replace view public.org_earnings with (security_invoker = on) as
 select o.id as org_id,
        o.name as org_name,

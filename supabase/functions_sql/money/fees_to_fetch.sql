@@ -22,8 +22,9 @@ begin
 end;
 $$;
 comment on function app.fees_to_fetch(timestamptz, integer) is
-  'Payments whose fee is an estimate, and invoices (payment_key in_…) of which no event said how they were paid, that '
-  'Stripe is to be asked about at p_now on behalf of stripe_account_id; p_limit at most. Each is due again after '
-  'app.retry_delay(), until app.book_balance_transaction() or app.book_invoice() has its answer.';
+  'Payments whose fee is an estimate, invoices (payment_key in_…) of which no event said how they were paid, and payouts '
+  '(po_…) of which none says what they paid out, that Stripe is to be asked about at p_now on behalf of '
+  'stripe_account_id; p_limit at most. Each is due again after app.retry_delay(), until app.book_balance_transaction(), '
+  'app.book_invoice() or app.book_payout_parts() has its answer.';
 revoke all on function app.fees_to_fetch(timestamptz, integer) from public, anon, authenticated, service_role;
 grant execute on function app.fees_to_fetch(timestamptz, integer) to coach_os_worker;

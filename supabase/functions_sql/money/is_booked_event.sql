@@ -6,7 +6,8 @@ begin
     'checkout.session.completed', 'checkout.session.async_payment_succeeded', 'payment_intent.succeeded',
     'charge.succeeded', 'charge.captured', 'charge.refunded', 'refund.created', 'refund.updated', 'refund.failed',
     'charge.refund.updated', 'invoice.paid', 'invoice.payment_succeeded', 'invoice.payment_failed',
-    'invoice_payment.paid', 'payout.paid', 'payout.failed', 'account.updated', 'application_fee.refunded'
+    'invoice_payment.paid', 'payout.paid', 'payout.failed', 'account.updated',
+    'account.application.deauthorized', 'application_fee.refunded'
   ) or p_type like 'charge.dispute.%' or p_type like 'customer.subscription.%';
 end;
 $$;

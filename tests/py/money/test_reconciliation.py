@@ -380,6 +380,17 @@ async def test_what_was_interrupted_between_two_pages_is_done_again(
     assert state(world, org.account)["failures"] == 0
 
 
+async def test_while_nobody_answers_it_waits_for_one_account_only(
+    world: World, worker: Worker, stripe_standin: Standin
+) -> None:
+    for _ in range(3):
+        world.org()
+    await stripe_standin.fault("error", calls="reading", status=503, times=2)
+
+    assert await worker.due() == 1
+    assert await worker.due() == 3, "the others with the next tick"
+
+
 async def test_who_dies_at_it_is_followed_by_another(world: World, worker: Worker) -> None:
     org = world.org()
     claim = "select account_id from app.claim_reconciliation(%s, false)"
