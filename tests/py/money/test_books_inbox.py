@@ -86,7 +86,7 @@ def test_the_pauses_double_up_to_six_hours_and_end_after_thirty_attempts(books: 
     now: datetime = world.value("select processed_at from app.webhook_events")
     minutes = []
 
-    while (due := kept(world)["next_attempt_at"]) is not None:
+    while (due := kept(world)["next_attempt_at"]) is not None and len(minutes) < 40:
         minutes.append((due - now) / timedelta(minutes=1))
         assert retry(world, due - timedelta(microseconds=1)) == (0, 0, 0)
         assert retry(world, due) == (0, 1, 0)

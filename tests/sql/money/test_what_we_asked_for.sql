@@ -1,6 +1,6 @@
 -- What Stripe's events say of what was asked of it: checkouts are paid, refunds are made, each for its own org only.
 begin;
-select plan(20);
+select plan(21);
 
 select tests.open_org('ada');
 select tests.open_org('eve');
@@ -75,6 +75,8 @@ do $$ begin perform pg_temp.deliver(pg_temp.refund('evt_failed', 'ada', (select 
 select is(pg_temp.refund_status(), 'failed re_1', 'and that it failed after that');
 do $$ begin perform pg_temp.deliver(pg_temp.refund('evt_late', 'ada', (select id from refund), 'succeeded')); end $$;
 select is(pg_temp.refund_status(), 'failed re_1', 'an event that comes late does not bring it back');
+do $$ begin perform app.settle_refund(r.id, 're_1', 'sent', now()) from refund as r; end $$;
+select is(pg_temp.refund_status(), 'failed re_1', 'nor does Stripe''s answer, when the event was faster');
 select is((select sum(amount_cents) from public.money_events where org_id = tests.id('org', 'ada') and type = 'REFUND'), 0::numeric,
   'in the books it comes to nothing');
 
