@@ -9,9 +9,6 @@ begin
   if not app.is_booked_event(v_type) then
     return 'ignored';
   end if;
-  if v_type = 'invoice.upcoming' then
-    return 'ignored';  -- what is only planned has no id: https://docs.stripe.com/api/events/types#event_types-invoice.upcoming
-  end if;
   v_at := to_timestamp((p_event ->> 'created')::bigint);
   if v_at is null or jsonb_typeof(v_object -> 'id') is distinct from 'string' then
     raise exception using errcode = 'PT422', message = 'event_incomplete',
