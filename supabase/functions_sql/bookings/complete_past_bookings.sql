@@ -25,7 +25,7 @@ begin
   if v_due is null then
     return 0;  -- as most calls end: an update of no row would still run its triggers
   end if;
-  -- Changing an org's time zone locks it against new rows that refer to it, such as ledger entries and texts.
+  -- Changing an org's time zone locks it against new rows that refer to it, such as texts.
   select array_agg(l.id) into v_orgs
     from (
       select o.id

@@ -1,5 +1,5 @@
 begin;
-select plan(63);
+select plan(69);
 
 select tests.org('ada');
 select tests.org('eve');
@@ -165,6 +165,41 @@ select is(public.release_session(tests.id('pack', 'ada'), tests.id('booking', 't
   'it is not given back to a pack it was not taken from');
 select is(public.release_session(tests.id('pack', 'second'), tests.id('booking', 'to come')), 0,
   'but to the one it was');
+select tests.act_as_admin();
+
+-- What a change was going to be for does not explain another one, in the same transaction, that took its place.
+select tests.pack('bare', 'ada', 0);
+select tests.pack('then', 'ada');
+create function pg_temp.taken_and_undone() returns boolean language plpgsql as $$
+begin
+  perform public.use_session(tests.id('pack', 'second'), tests.id('booking', 'past'));
+  raise exception 'undone';
+exception when raise_exception then
+  return false;
+end;
+$$;
+create function pg_temp.entry_of_edit_after(p_call text) returns table (
+  answer text, entry_type text, delta integer, booking_id uuid, booking_seq integer, reason text
+) language plpgsql as $$
+begin
+  execute 'select (' || p_call || ')::text' into answer;
+  update public.client_purchases set sessions_used = sessions_used + 1 where id = tests.id('pack', 'then');
+  return query
+    select answer, l.entry_type, l.delta, l.booking_id, l.booking_seq, l.reason from public.session_ledger as l
+     where l.purchase_id = tests.id('pack', 'then') order by l.sessions_used_after desc limit 1;
+end;
+$$;
+select tests.act_as('ada');
+select results_eq(format('select * from pg_temp.entry_of_edit_after(%L)', c.call),
+                  format('values (%L, ''adjustment'', 1, null::uuid, null::integer, null)', c.answer), c.what)
+  from (values
+    ($$public.use_session(tests.id('pack', 'bare'))$$, 'false', 'an edit is one after a use that failed'),
+    ($$public.use_session(tests.id('pack', 'bare'), tests.id('booking', 'past'))$$, 'false', 'also one for a booking'),
+    ($$public.release_session(tests.id('pack', 'bare'))$$, '-1', 'after a release that failed'),
+    ($$pg_temp.taken_and_undone()$$, 'false', 'after a use that was undone'),
+    ($$public.use_session(tests.id('pack', 'second'), tests.id('booking', 'past'))$$, 'true', 'and after one that was not')
+  ) as c (call, answer, what);
+select is(public.release_session(null, tests.id('booking', 'past')), 0, 'whose entry is its own: it is given back');
 select tests.act_as_admin();
 
 -- Who may.
