@@ -1,7 +1,7 @@
 -- The books of what Stripe tells: what may still change in them, whose rows and rights they are, and the owner's view of
 -- what could not be booked. In which order events come makes no difference: tests/py/money/test_books_orders.py.
 begin;
-select plan(79);
+select plan(84);
 
 select tests.full_org('ada');
 select tests.full_org('eve');
@@ -166,6 +166,20 @@ select is(public.discard_webhook_event((select id from events where event_id = '
   'what is applied cannot be discarded');
 select tests.act_as_admin();
 select is(pg_temp.problems('ada'), 'payout.paid failed event_incomplete 1', 'and is no problem any more');
+-- Replayed, what is applied stays so, whatever has gone since; and what is of the other mode books nothing.
+create function pg_temp.replay(p_event text) returns text language sql as $$
+  select app.replay_webhook_event(e.id, now()) from app.webhook_events as e where e.event_id = p_event;
+$$;
+insert into public.clients (id, org_id, full_name) values (tests.id('client', 'leaver'), tests.id('org', 'ada'), 'Leaver');
+select is(tests.deliver(tests.checkout_event('evt_35', 'ada', jsonb_build_object('id', 'cs_35', 'payment_intent', 'pi_35',
+  'metadata', jsonb_build_object('client_id', tests.id('client', 'leaver'), 'offer_id', tests.id('offer', 'ada'))))),
+  'applied', 'a sale');
+delete from public.clients where id = tests.id('client', 'leaver');
+select is(pg_temp.replay('evt_35'), 'applied', 'to a client who is gone by now stays applied');
+select is(tests.deliver(tests.checkout_event('evt_36', 'ada', '{"id": "cs_36", "payment_intent": "pi_36"}', '{"livemode": true}')),
+  'ignored', 'a sale of the other mode');
+select is(pg_temp.replay('evt_36'), 'ignored', 'stays ignored');
+select is_empty($$select from books where reference_id = 'pi_36'$$, 'and books nothing');
 select is(tests.deliver(tests.event('evt_30', 'ada', 'payment_intent.succeeded',
   '{"id": "pi_30", "status": "succeeded", "amount_received": 5, "currency": "aud"}')), 'duplicate',
   'also when Stripe sends it again');
