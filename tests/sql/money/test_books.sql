@@ -1,7 +1,7 @@
 -- The books of what Stripe tells: what may still change in them, whose rows and rights they are, and the owner's view of
 -- what could not be booked. In which order events come makes no difference: tests/py/money/test_books_orders.py.
 begin;
-select plan(84);
+select plan(89);
 
 select tests.full_org('ada');
 select tests.full_org('eve');
@@ -115,6 +115,15 @@ select set_eq('select * from pg_temp.statement()', $$values ('bought', 10), ('us
 select is(tests.deliver(tests.event('evt_23', 'ada', 'charge.dispute.funds_reinstated', '{"id": "du_9", "amount": 90000,
   "currency": "aud", "status": "won", "payment_intent": "pi_9", "charge": "ch_9"}', 90)), 'applied', 'it is won');
 select set_eq('select * from pg_temp.statement()', $$values ('bought', 10), ('used', -1)$$, 'and they are there again');
+select is(tests.deliver(tests.checkout_event('evt_25', 'ada', '{"id": "cs_25", "payment_intent": "pi_25"}')), 'applied', 'a sale');
+select is(tests.deliver(tests.event('evt_26', 'ada', 'charge.dispute.funds_withdrawn', '{"id": "du_25", "amount": 90000,
+  "currency": "aud", "status": "needs_response", "payment_intent": "pi_25", "charge": "ch_25"}')), 'applied', 'disputed');
+select is(tests.deliver(tests.event('evt_27', 'ada', 'charge.dispute.closed', '{"id": "du_25", "amount": 90000,
+  "currency": "aud", "status": "won", "payment_intent": "pi_25", "charge": "ch_25"}', 90)), 'applied', 'and won');
+select is((select payment_status from public.client_purchases where stripe_payment_intent_id = 'pi_25'), 'succeeded',
+  'is the client''s again, before the money is');
+select results_eq($$select type, amount_cents from books where reference_id like 'du_25%'$$,
+  $$values ('ADJUSTMENT'::public.money_event_type, -90000::bigint)$$, 'which is booked when it comes');
 update public.client_purchases set payment_status = 'failed'
  where org_id = tests.id('org', 'ada') and stripe_payment_intent_id = 'pi_9';
 select is(tests.deliver(tests.event('evt_24', 'ada', 'payment_intent.succeeded', '{"id": "pi_9", "status": "succeeded",
