@@ -2,10 +2,16 @@ create or replace function app.replay_account_events() returns trigger
   language plpgsql volatile security definer set search_path = ''
 as $$
 begin
-  if tg_op = 'UPDATE' and new.stripe_account_id = old.stripe_account_id then
-    return new;
+  if tg_op = 'UPDATE' then
+    if new.stripe_account_id = old.stripe_account_id then
+      return new;
+    end if;
+    -- What was said of another account says nothing of this one.
+    new.charges_enabled := false;
+    new.payouts_enabled := false;
+    new.details_submitted := false;
   end if;
-  new.stripe_updated_at := null;  -- said of another account
+  new.stripe_updated_at := null;
   -- Deliveries for an account that nobody owns share this lock: app.apply_webhook_event().
   perform pg_advisory_xact_lock(hashtextextended('stripe account ' || new.stripe_account_id, 0));
   update app.webhook_events as e
@@ -15,7 +21,8 @@ begin
 end;
 $$;
 comment on function app.replay_account_events() is
-  'What Stripe said of an account before an org was connected to it is applied with the worker''s next tick.';
+  'What Stripe said of an account before an org was connected to it is applied with the worker''s next '
+  'tick; until then one that takes another''s place may do nothing.';
 revoke all on function app.replay_account_events() from public, anon, authenticated, service_role;
 
 create or replace trigger stripe_accounts_replay_events

@@ -84,7 +84,7 @@ def test_the_pauses_double_up_to_six_hours_and_end_after_thirty_attempts(books: 
     break_books(world)
     books.deliver(Payment(org).session())
     now: datetime = world.value("select processed_at from app.webhook_events")
-    minutes = []
+    minutes: list[float] = []
 
     while (due := kept(world)["next_attempt_at"]) is not None and len(minutes) < 40:
         minutes.append((due - now) / timedelta(minutes=1))

@@ -1,7 +1,7 @@
 -- The books of what Stripe tells: what may still change in them, whose rows and rights they are, and the owner's view of
 -- what could not be booked. In which order events come makes no difference: tests/py/money/test_books_orders.py.
 begin;
-select plan(79);
+select plan(91);
 
 select tests.full_org('ada');
 select tests.full_org('eve');
@@ -115,6 +115,15 @@ select set_eq('select * from pg_temp.statement()', $$values ('bought', 10), ('us
 select is(tests.deliver(tests.event('evt_23', 'ada', 'charge.dispute.funds_reinstated', '{"id": "du_9", "amount": 90000,
   "currency": "aud", "status": "won", "payment_intent": "pi_9", "charge": "ch_9"}', 90)), 'applied', 'it is won');
 select set_eq('select * from pg_temp.statement()', $$values ('bought', 10), ('used', -1)$$, 'and they are there again');
+select is(tests.deliver(tests.checkout_event('evt_25', 'ada', '{"id": "cs_25", "payment_intent": "pi_25"}')), 'applied', 'a sale');
+select is(tests.deliver(tests.event('evt_26', 'ada', 'charge.dispute.funds_withdrawn', '{"id": "du_25", "amount": 90000,
+  "currency": "aud", "status": "needs_response", "payment_intent": "pi_25", "charge": "ch_25"}')), 'applied', 'disputed');
+select is(tests.deliver(tests.event('evt_27', 'ada', 'charge.dispute.closed', '{"id": "du_25", "amount": 90000,
+  "currency": "aud", "status": "won", "payment_intent": "pi_25", "charge": "ch_25"}', 90)), 'applied', 'and won');
+select is((select payment_status from public.client_purchases where stripe_payment_intent_id = 'pi_25'), 'succeeded',
+  'is the client''s again, before the money is');
+select results_eq($$select type, amount_cents from books where reference_id like 'du_25%'$$,
+  $$values ('ADJUSTMENT'::public.money_event_type, -90000::bigint)$$, 'which is booked when it comes');
 update public.client_purchases set payment_status = 'failed'
  where org_id = tests.id('org', 'ada') and stripe_payment_intent_id = 'pi_9';
 select is(tests.deliver(tests.event('evt_24', 'ada', 'payment_intent.succeeded', '{"id": "pi_9", "status": "succeeded",
@@ -166,6 +175,20 @@ select is(public.discard_webhook_event((select id from events where event_id = '
   'what is applied cannot be discarded');
 select tests.act_as_admin();
 select is(pg_temp.problems('ada'), 'payout.paid failed event_incomplete 1', 'and is no problem any more');
+-- Replayed, what is applied stays so, whatever has gone since; and what is of the other mode books nothing.
+create function pg_temp.replay(p_event text) returns text language sql as $$
+  select app.replay_webhook_event(e.id, now()) from app.webhook_events as e where e.event_id = p_event;
+$$;
+insert into public.clients (id, org_id, full_name) values (tests.id('client', 'leaver'), tests.id('org', 'ada'), 'Leaver');
+select is(tests.deliver(tests.checkout_event('evt_35', 'ada', jsonb_build_object('id', 'cs_35', 'payment_intent', 'pi_35',
+  'metadata', jsonb_build_object('client_id', tests.id('client', 'leaver'), 'offer_id', tests.id('offer', 'ada'))))),
+  'applied', 'a sale');
+delete from public.clients where id = tests.id('client', 'leaver');
+select is(pg_temp.replay('evt_35'), 'applied', 'to a client who is gone by now stays applied');
+select is(tests.deliver(tests.checkout_event('evt_36', 'ada', '{"id": "cs_36", "payment_intent": "pi_36"}', '{"livemode": true}')),
+  'ignored', 'a sale of the other mode');
+select is(pg_temp.replay('evt_36'), 'ignored', 'stays ignored');
+select is_empty($$select from books where reference_id = 'pi_36'$$, 'and books nothing');
 select is(tests.deliver(tests.event('evt_30', 'ada', 'payment_intent.succeeded',
   '{"id": "pi_30", "status": "succeeded", "amount_received": 5, "currency": "aud"}')), 'duplicate',
   'also when Stripe sends it again');
@@ -209,6 +232,13 @@ select is(tests.deliver(tests.event('evt_52', 'ada', 'account.updated', '{"id": 
   "payouts_enabled": true, "details_submitted": true}')), 'applied', 'whatever was said before that');
 select results_eq($$select charges_enabled, payouts_enabled from public.stripe_accounts
   where org_id = tests.id('org', 'ada')$$, 'values (false, false)', 'and comes late');
+
+-- What one account may do, another one need not.
+select is(tests.deliver(tests.event('evt_53', 'ada', 'account.updated', '{"id": "acct_ada", "charges_enabled": true,
+  "payouts_enabled": true, "details_submitted": true}', 2)), 'applied', 'connected again');
+update public.stripe_accounts set stripe_account_id = 'acct_ada_new' where org_id = tests.id('org', 'ada');
+select results_eq($$select charges_enabled, payouts_enabled, details_submitted from public.stripe_accounts
+  where org_id = tests.id('org', 'ada')$$, 'values (false, false, false)', 'of another account Stripe has said nothing yet');
 
 -- The whole org goes, with its books.
 select lives_ok($$delete from public.orgs where id = tests.id('org', 'ada')$$, 'an org can be deleted');
