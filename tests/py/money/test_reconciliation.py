@@ -407,7 +407,7 @@ async def test_two_at_once_take_different_accounts(world: World) -> None:
     for _ in range(3):
         world.org()
     claim = "select account_id from app.claim_reconciliation(now(), false)"
-    async with world.connected(2) as (first, second), first.transaction():
+    async with asyncio.timeout(PATIENCE_S), world.connected(2) as (first, second), first.transaction():
         ones = [await world.ask(first, claim) for _ in range(2)]
         others = [await world.ask(second, claim) for _ in range(2)]
         assert (await (await second.execute(claim)).fetchall()) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -119,12 +120,19 @@ async def test_an_answer_that_is_late_is_asked_for_again_and_nothing_is_done_twi
 async def test_an_answer_without_an_end_has_one() -> None:
     """httpx limits how long it waits for the next bytes; these come all the time."""
 
+    gone = asyncio.Event()
+
     async def dribble(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n")
-        while not writer.is_closing():
-            writer.write(b" ")
-            await writer.drain()
-            await asyncio.sleep(0.02)
+        with suppress(ConnectionError):
+            while not writer.is_closing():
+                writer.write(b" ")
+                await writer.drain()
+                await asyncio.sleep(0.02)
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+        gone.set()
 
     server = await asyncio.start_server(dribble, "127.0.0.1", 0)
     http = BoundedClient(Patience(attempt_s=LONG_S, retries=2, total_s=0.3))
@@ -133,6 +141,7 @@ async def test_an_answer_without_an_end_has_one() -> None:
         with pytest.raises(stripe.APIConnectionError):
             await client.v1.charges.list_async()
         await http.close_async()  # type: ignore[no-untyped-call]
+        await gone.wait()
 
 
 async def test_a_worker_that_finds_nobody_there_waits_once_and_holds_nothing(

@@ -61,7 +61,7 @@ select is(app.book_payout_parts(tests.id('org', 'ada'), 'po_1', '[
   {"type": "charge", "source": "ch_ada", "payment_intent": "pi_ada", "amount": 88000}, {"type": "refund", "source": "re_1", "amount": -1},
   {"type": "adjustment", "source": "du_1", "amount": -1}, {"type": "stripe_fee", "source": null, "amount": -5},
   {"type": "payout", "source": "po_1", "amount": -80000}]'), true, 'what a payout was for');
-select set_eq('select line from paid_out',
+select bag_eq('select line from paid_out',
   array['INCOME pi_ada', 'PLATFORM_FEE pi_ada', 'FEE pi_ada', 'REFUND re_1', 'ADJUSTMENT du_1', 'FEE du_1'],
   'payments with their fees, refunds, disputes; of this org');
 select is(app.book_payout_parts(tests.id('org', 'ada'), 'po_2', '[
