@@ -2,6 +2,87 @@
 set lock_timeout = '5s';
 set check_function_bodies = off;
 
+-- >>> functions_sql/bookings/complete_past_bookings.sql
+create or replace function app.complete_past_bookings(
+  p_now timestamptz default now(), p_limit integer default 500
+) returns integer
+  language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_due uuid[];
+  v_orgs uuid[];
+  v_packs uuid[];
+  v_short uuid[];
+  v_completed integer;
+  v_id uuid;
+begin
+  -- This waits for nobody: a booking, a pack or an org that somebody is changing at this moment is left for the next
+  -- call. So a transaction that hangs holds up what it holds, not every org's bookings, and no two callers ever deadlock.
+  select array_agg(d.id) into v_due
+    from (
+      select b.id
+        from public.bookings as b
+       where b.status = 'confirmed' and b.end_time <= p_now
+       order by b.end_time, b.id
+       limit p_limit
+         for no key update skip locked
+    ) as d;
+  if v_due is null then
+    return 0;  -- as most calls end: an update of no row would still run its triggers
+  end if;
+  -- Changing an org's time zone locks it against new rows that refer to it, such as texts.
+  select array_agg(l.id) into v_orgs
+    from (
+      select o.id
+        from public.orgs as o
+       where o.id in (select b.org_id from public.bookings as b where b.id = any (v_due))
+         for key share skip locked
+    ) as l;
+  select array_agg(b.id) into v_due
+    from public.bookings as b where b.id = any (v_due) and b.org_id = any (v_orgs);
+  select array_agg(l.id) into v_packs
+    from (
+      select p.id
+        from public.client_purchases as p
+       where p.id in (select b.purchase_id from public.bookings as b where b.id = any (v_due))
+         for no key update skip locked
+    ) as l;
+  select array_agg(s.id) into v_short
+    from (
+      select p.id
+        from public.bookings as b
+        join public.client_purchases as p on p.id = b.purchase_id
+       where b.id = any (v_due) and p.id = any (v_packs)
+       group by p.id
+      having count(*) > coalesce(p.sessions_remaining, 0)
+    ) as s;
+  update public.bookings as b
+     set status = 'completed'
+   where b.id = any (v_due)
+     and (b.purchase_id is null or (b.purchase_id = any (v_packs) and b.purchase_id <> all (coalesce(v_short, '{}'))));
+  get diagnostics v_completed = row_count;
+  -- Nothing says in which order a statement changes its rows. Where a pack has less left than is due, order matters.
+  for v_id in
+    select b.id
+      from public.bookings as b
+     where b.id = any (v_due) and b.purchase_id = any (v_short)
+     order by b.end_time, b.id
+  loop
+    update public.bookings as b set status = 'completed' where b.id = v_id;
+    v_completed := v_completed + 1;
+  end loop;
+  return v_completed;
+end;
+$$;
+comment on function app.complete_past_bookings(timestamptz, integer) is
+  'Completes up to p_limit confirmed bookings that ended by p_now, oldest first, and with them deducts their sessions '
+  '(app.settle_booking): of a pack that has too few left, the oldest take them. Returns how many; 0: none is left but '
+  'what others hold right now. Any number of callers may run it at once.';
+revoke all on function app.complete_past_bookings(timestamptz, integer)
+  from public, anon, authenticated, service_role;
+grant execute on function app.complete_past_bookings(timestamptz, integer) to coach_os_worker;
+-- <<< functions_sql/bookings/complete_past_bookings.sql
+
 -- >>> functions_sql/money/account_finding_kinds.sql
 create or replace function app.account_finding_kinds() returns text[]
   language plpgsql immutable parallel safe security invoker set search_path = ''
@@ -1475,6 +1556,39 @@ revoke all on function app.release_checkout() from public, anon, authenticated, 
 create or replace trigger checkouts_release after delete on app.checkouts
   for each row execute function app.release_checkout();
 -- <<< functions_sql/money/release_checkout.sql
+
+-- >>> functions_sql/money/replay_account_events.sql
+create or replace function app.replay_account_events() returns trigger
+  language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  if tg_op = 'UPDATE' then
+    if new.stripe_account_id = old.stripe_account_id then
+      return new;
+    end if;
+    -- What was said of another account says nothing of this one.
+    new.charges_enabled := false;
+    new.payouts_enabled := false;
+    new.details_submitted := false;
+  end if;
+  new.stripe_updated_at := null;
+  -- Deliveries for an account that nobody owns share this lock: app.apply_webhook_event().
+  perform pg_advisory_xact_lock(hashtextextended('stripe account ' || new.stripe_account_id, 0));
+  update app.webhook_events as e
+     set next_attempt_at = now()
+   where e.account_id = new.stripe_account_id and e.status in ('failed', 'unmatched');
+  return new;
+end;
+$$;
+comment on function app.replay_account_events() is
+  'What Stripe said of an account before an org was connected to it is applied with the worker''s next '
+  'tick; until then one that takes another''s place may do nothing.';
+revoke all on function app.replay_account_events() from public, anon, authenticated, service_role;
+
+create or replace trigger stripe_accounts_replay_events
+  before insert or update of stripe_account_id on public.stripe_accounts
+  for each row execute function app.replay_account_events();
+-- <<< functions_sql/money/replay_account_events.sql
 
 -- >>> functions_sql/money/replay_my_webhook_event.sql
 create or replace function app.replay_my_webhook_event(p_id uuid, p_now timestamptz) returns text
