@@ -4,6 +4,7 @@ create or replace function app.queue_reminders(p_now timestamptz default now(), 
 as $$
 declare
   v_until timestamptz;
+  v_from timestamptz := p_now - interval '37 hours';
   v_due record;
   v_settings public.sms_settings;
   v_queued integer := 0;
@@ -12,11 +13,15 @@ begin
   if not found then
     return 0;  -- another worker is at it
   end if;
+  -- As far back as something may still be of use: quiet hours end within a day, and then half a day. Mostly less far, only
+  -- to where the last tick ended, and a little more: a booking may be committed after the moment it was made in, and two
+  -- workers' clocks differ. After a clock that was wrong by more has been put right: all of it.
+  if v_until <= p_now + interval '15 minutes' then
+    v_from := greatest(v_from, v_until - interval '15 minutes');
+  end if;
   for v_due in
-    -- Back a little: a booking may be committed after the moment it was made in. And at most as far as something may
-    -- still be of use: quiet hours, which end within a day, and half a day.
     select d.due_at, d.booking, d.schedule
-      from app.due_reminders(greatest(least(v_until, p_now) - interval '15 minutes', p_now - interval '37 hours'), p_now) as d
+      from app.due_reminders(v_from, p_now) as d
      order by d.due_at, (d.booking).id
      limit p_limit
   loop
@@ -31,7 +36,7 @@ begin
     end if;
     v_queued := v_queued + 1;
   end loop;
-  -- A full batch has left something behind it. Back as well as forth: a clock that was wrong is put right.
+  -- A full batch has left something behind it.
   v_until := case when v_queued = p_limit then v_due.due_at else p_now end;
   update app.reminder_progress as r set queued_until = v_until where r.queued_until <> v_until;
   return v_queued;
