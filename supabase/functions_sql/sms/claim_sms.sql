@@ -22,7 +22,7 @@ begin
         select m.id, m.org_id
           from public.sms_messages as m
          where m.status in ('pending', 'queued') and m.scheduled_for <= p_now and m.org_id <> all (v_busy)
-         order by m.scheduled_for, m.id
+         order by m.scheduled_for, m.created_at, m.id
          limit p_limit
            for update skip locked
       ) as d;
@@ -39,7 +39,7 @@ begin
     v_first := false;
     return query
     with examined as (
-      select m.id, m.org_id, m.client_id, m.scheduled_for, m.expires_at, t.twilio_phone_number, o.timezone,
+      select m.id, m.org_id, m.client_id, m.scheduled_for, m.created_at, m.expires_at, t.twilio_phone_number, o.timezone,
              t.quiet_hours_start, t.quiet_hours_end, t.max_sms_per_client_per_day as per_day,
              t.max_sms_per_hour as per_hour,
              m.template_key = any (t.urgent_kinds) or (m.metadata -> 'quiet_hours_override') = 'true' as urgent,
@@ -78,7 +78,8 @@ begin
         ) as d
     ),
     of_clients as (
-      select a.id, d.sent + row_number() over (partition by a.client_id order by a.scheduled_for, a.id) as n
+      select a.id,
+             d.sent + row_number() over (partition by a.client_id order by a.scheduled_for, a.created_at, a.id) as n
         from awake as a
         join days as d on d.client_id = a.client_id
        where a.problem is null and a.quiet_until <= p_now
@@ -91,7 +92,8 @@ begin
         ) as h
     ),
     of_orgs as (
-      select a.id, h.sent + row_number() over (partition by a.org_id order by a.scheduled_for, a.id) as n
+      select a.id,
+             h.sent + row_number() over (partition by a.org_id order by a.scheduled_for, a.created_at, a.id) as n
         from awake as a
         join hours as h on h.org_id = a.org_id
         left join of_clients as c on c.id = a.id
