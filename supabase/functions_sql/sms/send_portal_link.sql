@@ -9,7 +9,7 @@ declare
   v_message_id uuid;
   v_refusal text;
 begin
-  if p_portal_url is null or p_portal_url !~ '^https?://[^\s/]+(/[^\s?#]*)?$' or length(p_portal_url) > 200 then
+  if p_portal_url is null or p_portal_url !~ '^https?://[^\s/?#]+(/[^\s?#]*)?$' or length(p_portal_url) > 200 then
     raise exception using errcode = 'PT400', message = 'portal_url_invalid',
       hint = 'Give the address of the portal without the token, for example https://app.example.com/portal.';
   end if;
