@@ -11,6 +11,7 @@ declare
   v_each integer;
   v_left integer := 0;
   v_units integer;
+  v_character text;
 begin
   if p_body is null then
     return;
@@ -31,10 +32,10 @@ begin
   elsif segments is null then
     -- A character of two units is not cut in two: it begins the next segment.
     segments := 0;
-    for i in 1 .. v_length loop
+    foreach v_character in array string_to_array(p_body, null) loop
       v_units := case
-        when encoding = 'GSM-7' and strpos(v_extension, substr(p_body, i, 1)) > 0 then 2
-        when encoding = 'UCS-2' and ascii(substr(p_body, i, 1)) > 65535 then 2
+        when encoding = 'GSM-7' and strpos(v_extension, v_character) > 0 then 2
+        when encoding = 'UCS-2' and ascii(v_character) > 65535 then 2
         else 1
       end;
       if v_left < v_units then
