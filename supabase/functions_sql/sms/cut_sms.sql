@@ -6,8 +6,11 @@ declare
   v_room integer := 1600;
   v_over integer;
 begin
+  if octet_length(p_body) <= v_room then
+    return p_body;
+  end if;
   loop
-    v_over := length(v_cut) + length(regexp_replace(v_cut, '[^\U00010000-\U0010FFFF]', '', 'g')) - v_room;
+    v_over := length(v_cut) + regexp_count(v_cut, '[\U00010000-\U0010FFFF]') - v_room;
     exit when v_over <= 0 or v_over is null;
     -- Room for the dots, and a character is two units at most.
     v_over := v_over + v_room - 1597;

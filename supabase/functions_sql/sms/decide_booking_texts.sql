@@ -42,7 +42,7 @@ begin
            then 'booking_moved' else 'booking_confirmation' end,
       'confirmation', p_now, p_now
     );
-    if v_made and p_by_client and p_new.booking_source = 'client' then
+    if v_made and p_by_client then
       perform app.queue_booking_sms(p_new, 'client_booked', 'client_booked', p_now, p_now);
     end if;
   end if;

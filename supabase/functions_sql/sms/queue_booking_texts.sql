@@ -4,7 +4,9 @@ as $$
 begin
   perform app.decide_booking_texts(
     old, new,
-    case when tg_op = 'INSERT' or new.status = 'cancelled' then app.acts_as_client(new.org_id) else false end, now()
+    case when new.status = 'cancelled' or (tg_op = 'INSERT' and new.booking_source = 'client')
+         then app.acts_as_client(new.org_id) else false end,
+    now()
   );
   return null;
 end;

@@ -2,12 +2,12 @@ create or replace function app.sms_segments(p_body text, out encoding text, out 
   language plpgsql immutable parallel safe security invoker set search_path = ''
 as $$
 declare
-  -- Of its 128 places all but ESC (0x1B), which leads to the extension table, where each character takes two.
-  v_basic constant text := E'@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !"#¤%&''()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà';
-  v_extension constant text := E'\f^{}\\[~]|€';
+  -- The 127 characters of the default alphabet (its 128th place, ESC, leads to the extension) as a class of a regular
+  -- expression; those of the extension take two places each.
+  v_basic constant text := '@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !"#¤%&''()*+,./0-9:;<=>?¡A-ZÄÖÑÜ§¿a-zäöñüà\-';
+  v_extension constant text := '\f\^{}\\\[~\]|€';
   v_length integer := length(p_body);
   v_wide integer;
-  v_rest text := translate(p_body, v_basic, '');
   v_each integer;
   v_left integer := 0;
   v_units integer;
@@ -16,14 +16,14 @@ begin
   if p_body is null then
     return;
   end if;
-  if translate(v_rest, v_extension, '') = '' then
+  if p_body !~ ('[^' || v_basic || v_extension || ']') then
     encoding := 'GSM-7';
-    v_wide := length(v_rest);
+    v_wide := regexp_count(p_body, '[' || v_extension || ']');
     v_each := 153;
     segments := case when v_length + v_wide <= 160 then 1 end;
   else
     encoding := 'UCS-2';
-    v_wide := length(regexp_replace(p_body, '[^\U00010000-\U0010FFFF]', '', 'g'));
+    v_wide := regexp_count(p_body, '[\U00010000-\U0010FFFF]');
     v_each := 67;
     segments := case when v_length + v_wide <= 70 then 1 end;
   end if;
@@ -34,7 +34,7 @@ begin
     segments := 0;
     foreach v_character in array string_to_array(p_body, null) loop
       v_units := case
-        when encoding = 'GSM-7' and strpos(v_extension, v_character) > 0 then 2
+        when encoding = 'GSM-7' and v_character ~ ('[' || v_extension || ']') then 2
         when encoding = 'UCS-2' and ascii(v_character) > 65535 then 2
         else 1
       end;
