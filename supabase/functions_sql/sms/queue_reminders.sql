@@ -16,8 +16,8 @@ begin
   -- As far back as something may still be of use: quiet hours end within a day, and then half a day. Mostly less far, only
   -- to where the last tick ended, and a little more: a booking may be committed after the moment it was made in, and two
   -- workers' clocks differ. After a clock that was wrong by more has been put right: all of it.
-  if v_until <= p_now + interval '15 minutes' then
-    v_from := greatest(v_from, v_until - interval '15 minutes');
+  if v_until <= p_now + interval '5 minutes' then
+    v_from := greatest(v_from, v_until - interval '5 minutes');
   end if;
   for v_due in
     select d.due_at, d.booking, d.schedule

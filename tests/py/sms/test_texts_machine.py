@@ -242,8 +242,8 @@ class Model:
         """What falls due, by a clock that may be wrong."""
         b = self.booking
         since = clock - 37 * HOUR
-        if self.ticked <= clock + 15:
-            since = max(since, self.ticked - 15)
+        if self.ticked <= clock + 5:
+            since = max(since, self.ticked - 5)
         self.ticked = clock
 
         def due(offset: int, not_before: int) -> bool:
