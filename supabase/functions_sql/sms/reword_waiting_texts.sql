@@ -11,7 +11,7 @@ begin
            p_now
          ))
    where m.related_entity_id = p_booking.id and m.related_entity_type = 'booking' and m.status in ('pending', 'queued')
-     and m.booking_version = p_booking.text_version and (m.client_id is null or m.client_id = p_booking.client_id)
+     and (m.client_id is null or m.client_id = p_booking.client_id)
      and (app.sms_kind(m.template_key)).words is not null;
 end;
 $$;

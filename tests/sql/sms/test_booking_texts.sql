@@ -1,13 +1,14 @@
 -- What the outbox holds after everything that can happen to a booking: one text for each thing that now holds, in the
 -- transaction that caused it, and none that waits for what holds no more.
 begin;
-select plan(73);
+select plan(80);
 
 select tests.org('ada', 'Australia/Brisbane');
 update public.sms_settings set twilio_phone_number = '+15005550001' where org_id = tests.id('org', 'ada');
 update public.booking_settings set notify_phone = '0491 570 110' where org_id = tests.id('org', 'ada');
 insert into public.clients (id, org_id, full_name, phone)
 values (tests.id('client', 'bob'), tests.id('org', 'ada'), 'Bob Roe', '+61491570158');
+update public.client_purchases set sessions_total = 100 where id = tests.id('pack', 'ada');
 delete from public.sms_schedules;
 set local timezone = 'Pacific/Honolulu';
 
@@ -195,6 +196,30 @@ insert into public.bookings (id, org_id, client_id, start_time, end_time, status
 values (tests.id('booking', 'm'), tests.id('org', 'ada'), tests.id('client', 'ada'), now() - interval '2 hours', now() - interval '1 hour', 'completed');
 select is(pg_temp.texts('m'), null, 'a session that is entered as completed is a record of the past');
 
+delete from public.sms_schedules;
+insert into public.sms_schedules (org_id, type, label, mins_offset, body)
+values (tests.id('org', 'ada'), 'post_session', 'Days later', 4 * 1440, 'How do you feel?');
+select tests.booking('days later', 'ada', now() - interval '2 hours');
+do $$begin perform pg_temp.change('days later', 'status = ''completed'''); end$$;
+do $$begin perform app.claim_sms(now() + interval '4 days' - interval '1 hour 1 second'); end$$;
+select is(pg_temp.texts('days later'), 'follow_up pending', 'days later: not before');
+do $$begin perform app.claim_sms(now() + interval '4 days 10 hours'); end$$;
+select is(pg_temp.texts('days later'), 'follow_up sending', 'then, and in time');
+
+delete from public.sms_schedules;
+-- Texts that somebody else queues about a booking.
+delete from public.sms_messages;
+select tests.booking('theirs', 'ada', '2099-03-02 23:00Z');
+create function pg_temp.direct() returns text language sql as $$
+  select case when public.insert_sms_direct(tests.id('org', 'ada'), tests.id('client', 'ada'), 'See you Tuesday', '2099-03-01 23:00Z', 'booking',
+                                            tests.id('booking', 'theirs'), 'sched-1') is null then 'refused' else 'queued' end;
+$$;
+select is(pg_temp.direct(), 'queued', 'a route queues a text about it');
+select is(pg_temp.direct(), 'refused', 'once');
+do $$begin perform pg_temp.move('theirs', '2099-03-03 23:00Z'); end$$;
+select is((select string_agg(error_code, ', ') from public.sms_messages where body = 'See you Tuesday'), 'booking_moved', 'the booking moves: it is not sent');
+select is(pg_temp.direct(), 'queued', 'and may be queued for the new time, under the same key');
+
 -- The coach is told what the client does.
 delete from public.sms_messages;
 select tests.open_org('eve');
@@ -255,6 +280,7 @@ select tests.booking('n', 'ada', '2099-03-02 23:00Z');
 do $$begin perform pg_temp.move('n', '2099-03-03 23:00Z'), pg_temp.change('n', 'status = ''cancelled'''); end$$;
 select is(pg_temp.texts('n'), null, 'without confirmations: not booked, not moved, not cancelled');
 update public.sms_settings set send_booking_confirmations = true, send_feedback_requests = false where org_id = tests.id('org', 'ada');
+insert into public.sms_schedules (org_id, type, label, body) values (tests.id('org', 'ada'), 'post_session', 'Thanks', 'Thanks');
 select tests.booking('o', 'ada', now() - interval '90 minutes');
 do $$begin perform pg_temp.change('o', 'status = ''completed'''); end$$;
 select is(pg_temp.texts('o'), null, 'without feedback requests: no follow-up');
@@ -280,7 +306,11 @@ update public.orgs set timezone = 'Australia/Perth' where id = tests.id('org', '
 select is(pg_temp.bodies('q'), 'Tue 3 Mar at 7:00 am, Harbour steps', 'another zone: in its time');
 update public.booking_settings set timezone = 'Australia/Sydney' where org_id = tests.id('org', 'ada');
 select is(pg_temp.bodies('q'), 'Tue 3 Mar at 10:00 am, Harbour steps', 'whichever way it is set');
+insert into public.sms_messages (org_id, client_id, to_phone, from_phone, body)
+values (tests.id('org', 'ada'), tests.id('client', 'ada'), '+61491570777', '+15005550001', 'elsewhere');
 update public.clients set phone = '+61491570999' where id = tests.id('client', 'ada');
+select is((select to_phone from public.sms_messages where body = 'elsewhere'), '+61491570777', 'a text to yet another number stays with that');
+delete from public.sms_messages where body = 'elsewhere';
 select is((select to_phone from public.sms_messages), '+61491570999', 'another number: to that one');
 update public.clients set phone = null where id = tests.id('client', 'ada');
 select is(pg_temp.texts('q'), 'booking_confirmation cancelled phone_missing', 'no number: to nobody');

@@ -39,7 +39,7 @@ select is(pg_temp.schedule('pre_session', p.body), k.of_booking || '.', format('
     (1, 'Hi {{cleint_name}}', 'a slip'), (2, 'Hi {{Client_Name}}', 'other letters'), (3, '{{client_name}} {{x}}', 'one of two'),
     (4, 'See {{feedback_link}}', 'of another kind'), (5, 'Hi {{client name}}', 'two words'), (6, 'Hi {{client_name}', 'half closed'),
     (7, 'Hi {{', 'opened at the end'), (8, 'Hi {{{client_name}}}', 'three braces'), (9, 'Hi {{}}', 'empty'),
-    (10, 'Hi {{client_name' || chr(10), 'not closed')) as p (n, body, why) order by n;
+    (10, 'Hi {{client_name', 'not closed')) as p (n, body, why) order by n;
 select is(pg_temp.schedule('post_session', 'Hi {{nobody}}'), k.of_booking || ', {{feedback_link}}.', 'each kind says its own') from known as k;
 select is(pg_temp.schedule('pre_session', p.body), 'saved', format('%L: %s', p.body, p.why))
   from (values (1, 'no placeholder', 'none'), (2, '{{ client_name }}', 'spaces'), (3, 'a } b }} { c', 'other braces'),
