@@ -322,11 +322,15 @@ class Table:
     clients: tuple[UUID, UUID]
 
 
-starts = st.one_of(st.integers(-3 * HOUR, 80 * HOUR), st.sampled_from([0, 1, HOUR, DAY, DAY + 1, 26 * HOUR]))
+starts = st.builds(
+    lambda hours, minutes: hours * HOUR + minutes,
+    # Around each offset, and far enough ahead that all of them are still to come.
+    st.sampled_from([-3, 0, 1, 2, 4, 8, 24, 26, 31, 40, 50, 60, 70, 80]), st.sampled_from([0, 1, 30]),
+)  # fmt: skip
 
 
 class Texts(RuleBasedStateMachine):
-    """One booking of two clients, up to four schedules, a worker, and time."""
+    """One booking of two clients, up to five schedules, a worker, and time."""
 
     table: ClassVar[Table]
     steps: ClassVar[int]
@@ -344,12 +348,15 @@ class Texts(RuleBasedStateMachine):
         return timedelta(minutes=minutes)
 
     @initialize(
-        start=starts, status=st.sampled_from(["pending", "confirmed", "confirmed"]), offset=st.sampled_from(OFFSETS)
-    )
-    def book(self, start: int, status: str, offset: int) -> None:
+        start=starts, status=st.sampled_from(["confirmed", "confirmed", "pending"]),
+        offsets=st.lists(st.sampled_from(OFFSETS), min_size=2, max_size=2), after=st.sampled_from(OFFSETS),
+    )  # fmt: skip
+    def book(self, start: int, status: str, offsets: list[int], after: int) -> None:
         self.db.execute("update app.reminder_progress set queued_until = now()")
         self.model = Model(Booking(-1, 0, "none"))
-        self._schedule(Schedule(pre=True, offset=offset))
+        for offset in offsets:
+            self._schedule(Schedule(pre=True, offset=offset))
+        self._schedule(Schedule(pre=False, offset=after))
         self.db.execute(
             "insert into public.bookings (id, org_id, client_id, start_time, end_time, status)"
             " values (%s, %s, %s, now() + %s, now() + %s, %s)",
@@ -384,45 +391,32 @@ class Texts(RuleBasedStateMachine):
         )
         self.model.change(new)
 
-    @rule(start=starts, mins=st.sampled_from([30, HOUR, 90]))
-    def move(self, start: int, mins: int) -> None:
+    @rule(start=starts, mins=st.sampled_from([30, HOUR, 90]), and_back=st.sampled_from([False, False, True]))
+    def move(self, start: int, mins: int, and_back: bool) -> None:
+        there, until = self.model.booking.start, self.model.booking.end
         self._change(start=start, end=start + mins)
+        if and_back:
+            self._change(start=there, end=until)
 
-    @rule(start=starts)
-    def move_away_and_back(self, start: int) -> None:
-        there = self.model.booking.start
-        length = self.model.booking.end - there
-        self._change(start=start, end=start + length)
-        self._change(start=there, end=there + length)
-
-    @rule(status=st.sampled_from(STATUSES))
+    @rule(status=st.sampled_from([*STATUSES, "confirmed", "confirmed", "cancelled"]))
     def set_status(self, status: str) -> None:
         self._change(status=status)
 
-    @rule()
-    def cancel(self) -> None:
-        self._change(status="cancelled")
-
-    @rule()
-    def put_back(self) -> None:
-        self._change(status="confirmed")
-
-    @rule(client=st.sampled_from([0, 1]))
-    def give_to(self, client: int) -> None:
-        self._change(client=client)
-
-    @rule(mins=st.sampled_from([15, 30, HOUR, 3 * HOUR]))
-    def take_longer(self, mins: int) -> None:
-        self._change(end=self.model.booking.start + mins)
-
-    @rule(start=starts, status=st.sampled_from(STATUSES), client=st.sampled_from([0, 1]))
-    def change_everything(self, start: int, status: str, client: int) -> None:
-        self._change(start=start, end=start + HOUR, status=status, client=client)
-
-    @rule()
-    def answer_y(self) -> None:
-        self.db.execute("update public.bookings set client_confirmed = true where id = %s", [self.booking_id])
-        self.model.booking.confirmed = True
+    @rule(
+        data=st.data(), what=st.sampled_from(["client", "end", "everything", "answer"]),
+        client=st.sampled_from([0, 1]), status=st.sampled_from(STATUSES),
+    )  # fmt: skip
+    def change_something_else(self, data: st.DataObject, what: str, client: int, status: str) -> None:
+        if what == "client":
+            self._change(client=client)
+        elif what == "end":
+            self._change(end=self.model.booking.start + data.draw(st.sampled_from([15, HOUR, 3 * HOUR])))
+        elif what == "everything":
+            start = data.draw(starts)
+            self._change(start=start, end=start + HOUR, status=status, client=client)
+        else:
+            self.db.execute("update public.bookings set client_confirmed = true where id = %s", [self.booking_id])
+            self.model.booking.confirmed = True
 
     # -- somebody changes the settings --------------------------------------------------------------------------------
 
@@ -435,31 +429,37 @@ class Texts(RuleBasedStateMachine):
         )
         self.model.add(id_, new)
 
-    @precondition(lambda self: len(self.model.schedules) < 4)
-    @rule(pre=st.booleans(), offset=st.sampled_from(OFFSETS), enabled=st.sampled_from([True, True, False]))
+    @precondition(lambda self: len(self.model.schedules) < 5)
+    @rule(
+        pre=st.sampled_from([True, True, False]),
+        offset=st.sampled_from(OFFSETS),
+        enabled=st.sampled_from([True, True, False]),
+    )
     def add_schedule(self, pre: bool, offset: int, enabled: bool) -> None:
         self._schedule(Schedule(pre, offset, enabled))
 
     @precondition(lambda self: self.model.schedules)
-    @rule(data=st.data(), offset=st.sampled_from([None, *OFFSETS]), enabled=st.sampled_from([True, True, False]))
-    def edit_schedule(self, data: st.DataObject, offset: int | None, enabled: bool) -> None:
+    @rule(
+        data=st.data(), offset=st.sampled_from([None, *OFFSETS]), enabled=st.sampled_from([True, True, True, False]),
+        delete=st.sampled_from([False, False, False, True]),
+    )  # fmt: skip
+    def edit_schedule(self, data: st.DataObject, offset: int | None, enabled: bool, delete: bool) -> None:
         id_ = data.draw(st.sampled_from(list(self.model.schedules)))
+        if delete:
+            self.db.execute("delete from public.sms_schedules where id = %s", [id_])
+            self.model.delete(id_)
+            return
         self.db.execute(
             "update public.sms_schedules set mins_offset = coalesce(%s, mins_offset), enabled = %s where id = %s",
             [offset, enabled, id_],
         )
         self.model.edit(id_, offset, enabled=enabled)
 
-    @precondition(lambda self: self.model.schedules)
-    @rule(data=st.data())
-    def delete_schedule(self, data: st.DataObject) -> None:
-        id_ = data.draw(st.sampled_from(list(self.model.schedules)))
-        self.db.execute("delete from public.sms_schedules where id = %s", [id_])
-        self.model.delete(id_)
-
-    @rule(switch=st.sampled_from([*SWITCHES, *CLIENT_SWITCHES]))
-    def throw_switch(self, switch: str) -> None:
+    @rule(switch=st.sampled_from([*SWITCHES, *CLIENT_SWITCHES]), really=st.sampled_from([False, False, True]))
+    def throw_switch(self, switch: str, really: bool) -> None:
         on = switch in self.model.switched_off
+        if not (on or really):
+            return  # off for long, nothing would happen any more
         (self.model.switched_off.remove if on else self.model.switched_off.add)(switch)
         table = "sms_settings" if switch in SWITCHES else "clients"
         self.db.execute(f"update public.{table} set {switch} = %s where org_id = %s".encode(), [on, self.table.org.id])
@@ -480,15 +480,21 @@ class Texts(RuleBasedStateMachine):
         self.db.execute("set local session_replication_role = origin")
         self.model.pass_time(minutes)
 
-    @rule()
-    def tick(self) -> None:
-        self._tick(0)
-
-    @rule(minutes=st.integers(1, 90))
+    @rule(minutes=st.sampled_from([0, 1, 5, 30, HOUR, 2 * HOUR]))
     def time_passes_and_the_worker_ticks(self, minutes: int) -> None:
         self.time_passes(minutes)
         self._tick(0)
         self.send()
+
+    @precondition(lambda self: self.model.schedules)
+    @rule(data=st.data(), late=st.sampled_from([0, 1, HOUR, 3 * HOUR, 5 * HOUR, 12 * HOUR - 1, 12 * HOUR, 13 * HOUR]))
+    def the_worker_is_late_for_a_reminder(self, data: st.DataObject, late: int) -> None:
+        """What it then writes is not sent yet."""
+        schedule = self.model.schedules[data.draw(st.sampled_from(list(self.model.schedules)))]
+        until = self.model.booking.start - schedule.offset + late
+        if until > 0:
+            self.time_passes(until)
+        self._tick(0)
 
     @rule(clock=st.one_of(st.integers(-3 * HOUR, 3 * HOUR), st.sampled_from([-2 * DAY, 2 * DAY])))
     def tick_by_a_wrong_clock(self, clock: int) -> None:
