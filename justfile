@@ -62,6 +62,12 @@ test-postgres-18 *args: install
     SOAK_EXAMPLES="${SOAK_EXAMPLES:-2000}" SOAK_STEPS="${SOAK_STEPS:-100}" SOAK_BACKLOG="${SOAK_BACKLOG:-100000}" \
         "{{ python }}" -m pytest tests/py/sessions "$@"
 
+# Random lives of a booking and what is texted about it for long, and more random texts; SOAK_SEED=… plays the same again
+[no-exit-message]
+@soak-texts *args: install
+    SOAK_EXAMPLES="${SOAK_EXAMPLES:-1000}" SOAK_STEPS="${SOAK_STEPS:-60}" \
+        "{{ python }}" -m pytest tests/py/sms/test_texts_machine.py tests/py/sms/test_text_properties.py "$@"
+
 # Browser test and the coach's day, on a stack of their own
 [no-exit-message]
 @test-e2e: install

@@ -22,6 +22,7 @@ from sidecar.bookings.completion import complete_past
 from sidecar.money.fees import StripeReader, fetch_due
 from sidecar.money.inbox import retry_due
 from sidecar.money.reconciliation import reconcile_due
+from sidecar.sms.reminders import queue_due
 from sidecar.sms.sender import TwilioSender, send_due
 
 if TYPE_CHECKING:
@@ -74,6 +75,11 @@ def create_jobs(
     @app.task(name="sms.tick", queueing_lock="sms.tick")
     async def tick_sms(timestamp: int) -> None:  # noqa: ARG001 - state decides, not the slot
         await send_due(database, sender)
+
+    @app.periodic(cron="* * * * *")
+    @app.task(name="sms.queue_reminders", queueing_lock="sms.queue_reminders")
+    async def queue_reminders(timestamp: int) -> None:  # noqa: ARG001 - state decides, not the slot
+        await queue_due(database)
 
     @app.periodic(cron="* * * * *")
     @app.task(name="money.retry_events", queueing_lock="money.retry_events")

@@ -182,7 +182,7 @@ class World:
         return user_id
 
     def org(self, timezone: str = "Australia/Brisbane", *, connected: bool = True, commission: str = "0.05") -> Org:
-        """An org that may text at any hour and, if `connected`, be paid."""
+        """An org that may text at any hour, however much, and, if `connected`, be paid."""
         number = next(self._numbers)
         org = Org(
             uuid4(), self.user(), uuid4(), uuid4(), f"acct_tests{number}", f"+1500555{number}", f"+6149157{number}"
@@ -196,10 +196,11 @@ class World:
                 "insert into public.org_members (org_id, user_id, role) values (%s, %s, 'owner')",
                 [org.id, org.owner_id],
             )
-            # Nobody must have to wait for the morning to see a test pass.
+            # Nobody must have to wait for the morning, or for tomorrow, to see a test pass.
             self.db.execute(
                 "update public.sms_settings set twilio_phone_number = %s, quiet_hours_start = null,"
-                " quiet_hours_end = null where org_id = %s",
+                " quiet_hours_end = null, max_sms_per_client_per_day = null, max_sms_per_hour = null"
+                " where org_id = %s",
                 [org.phone, org.id],
             )
             self.client(org, org.client_phone, org.client_id)

@@ -202,14 +202,14 @@ isOneToOne: false
                   ]
                 },"bookings": {
                   Row: {
-                    "booked_by": string | null,"booking_source": string,"cancellation_reason": string | null,"cancelled_at": string | null,"cancelled_by": string | null,"client_confirmed": boolean | null,"client_id": string,"client_notes": string | null,"confirmation_sent_at": string | null,"created_at": string,"duration_mins": number,"end_time": string,"feedback_sent": boolean | null,"forfeited": boolean,"id": string,"location_details": string | null,"location_type": string,"notes": string | null,"offer_id": string | null,"org_id": string,"purchase_id": string | null,"reminder_24h_sent": boolean | null,"reminder_sent": boolean | null,"session_type": string,"session_type_id": string | null,"start_time": string,"status": string,"uncovered_reason": string | null,"updated_at": string
+                    "booked_by": string | null,"booking_source": string,"cancellation_reason": string | null,"cancelled_at": string | null,"cancelled_by": string | null,"client_confirmed": boolean | null,"client_id": string,"client_notes": string | null,"confirmation_sent_at": string | null,"created_at": string,"duration_mins": number,"end_time": string,"feedback_sent": boolean | null,"forfeited": boolean,"id": string,"location_details": string | null,"location_type": string,"notes": string | null,"offer_id": string | null,"org_id": string,"purchase_id": string | null,"reminder_24h_sent": boolean | null,"reminder_sent": boolean | null,"session_type": string,"session_type_id": string | null,"start_time": string,"status": string,"text_version": number,"text_version_at": string,"uncovered_reason": string | null,"updated_at": string
                   }
                   ComputedFields: never
                   Insert: {
-                    "booked_by"?: string | null,"booking_source"?: string,"cancellation_reason"?: string | null,"cancelled_at"?: string | null,"cancelled_by"?: string | null,"client_confirmed"?: boolean | null,"client_id": string,"client_notes"?: string | null,"confirmation_sent_at"?: string | null,"created_at"?: string,"duration_mins"?: number,"end_time": string,"feedback_sent"?: boolean | null,"forfeited"?: boolean,"id"?: string,"location_details"?: string | null,"location_type"?: string,"notes"?: string | null,"offer_id"?: string | null,"org_id": string,"purchase_id"?: string | null,"reminder_24h_sent"?: boolean | null,"reminder_sent"?: boolean | null,"session_type"?: string,"session_type_id"?: string | null,"start_time": string,"status"?: string,"uncovered_reason"?: string | null,"updated_at"?: string
+                    "booked_by"?: string | null,"booking_source"?: string,"cancellation_reason"?: string | null,"cancelled_at"?: string | null,"cancelled_by"?: string | null,"client_confirmed"?: boolean | null,"client_id": string,"client_notes"?: string | null,"confirmation_sent_at"?: string | null,"created_at"?: string,"duration_mins"?: number,"end_time": string,"feedback_sent"?: boolean | null,"forfeited"?: boolean,"id"?: string,"location_details"?: string | null,"location_type"?: string,"notes"?: string | null,"offer_id"?: string | null,"org_id": string,"purchase_id"?: string | null,"reminder_24h_sent"?: boolean | null,"reminder_sent"?: boolean | null,"session_type"?: string,"session_type_id"?: string | null,"start_time": string,"status"?: string,"text_version"?: number,"text_version_at"?: string,"uncovered_reason"?: string | null,"updated_at"?: string
                   }
                   Update: {
-                    "booked_by"?: string | null,"booking_source"?: string,"cancellation_reason"?: string | null,"cancelled_at"?: string | null,"cancelled_by"?: string | null,"client_confirmed"?: boolean | null,"client_id"?: string,"client_notes"?: string | null,"confirmation_sent_at"?: string | null,"created_at"?: string,"duration_mins"?: number,"end_time"?: string,"feedback_sent"?: boolean | null,"forfeited"?: boolean,"id"?: string,"location_details"?: string | null,"location_type"?: string,"notes"?: string | null,"offer_id"?: string | null,"org_id"?: string,"purchase_id"?: string | null,"reminder_24h_sent"?: boolean | null,"reminder_sent"?: boolean | null,"session_type"?: string,"session_type_id"?: string | null,"start_time"?: string,"status"?: string,"uncovered_reason"?: string | null,"updated_at"?: string
+                    "booked_by"?: string | null,"booking_source"?: string,"cancellation_reason"?: string | null,"cancelled_at"?: string | null,"cancelled_by"?: string | null,"client_confirmed"?: boolean | null,"client_id"?: string,"client_notes"?: string | null,"confirmation_sent_at"?: string | null,"created_at"?: string,"duration_mins"?: number,"end_time"?: string,"feedback_sent"?: boolean | null,"forfeited"?: boolean,"id"?: string,"location_details"?: string | null,"location_type"?: string,"notes"?: string | null,"offer_id"?: string | null,"org_id"?: string,"purchase_id"?: string | null,"reminder_24h_sent"?: boolean | null,"reminder_sent"?: boolean | null,"session_type"?: string,"session_type_id"?: string | null,"start_time"?: string,"status"?: string,"text_version"?: number,"text_version_at"?: string,"uncovered_reason"?: string | null,"updated_at"?: string
                   }
                   Relationships: [
                     {
@@ -1172,14 +1172,14 @@ isOneToOne: false
                   ]
                 },"sms_messages": {
                   Row: {
-                    "body": string,"client_id": string | null,"created_at": string,"delivered_at": string | null,"error_code": string | null,"error_message": string | null,"failed_at": string | null,"from_phone": string,"id": string,"idempotency_key": string | null,"locked_until": string | null,"metadata": Json | null,"org_id": string,"provider_message_id": string | null,"related_entity_id": string | null,"related_entity_type": string | null,"scheduled_for": string,"sent_at": string | null,"status": string,"template_id": string | null,"template_key": string | null,"to_phone": string,"updated_at": string,"variables": Json | null
+                    "body": string,"booking_version": number | null,"claimed_at": string | null,"client_id": string | null,"created_at": string,"delivered_at": string | null,"error_code": string | null,"error_message": string | null,"expires_at": string | null,"failed_at": string | null,"from_phone": string,"id": string,"idempotency_key": string | null,"locked_until": string | null,"metadata": Json | null,"org_id": string,"provider_message_id": string | null,"related_entity_id": string | null,"related_entity_type": string | null,"schedule_id": string | null,"scheduled_for": string,"segments": number | null,"sent_at": string | null,"status": string,"template_id": string | null,"template_key": string | null,"to_phone": string,"updated_at": string,"variables": Json | null
                   }
                   ComputedFields: never
                   Insert: {
-                    "body": string,"client_id"?: string | null,"created_at"?: string,"delivered_at"?: string | null,"error_code"?: string | null,"error_message"?: string | null,"failed_at"?: string | null,"from_phone": string,"id"?: string,"idempotency_key"?: string | null,"locked_until"?: string | null,"metadata"?: Json | null,"org_id": string,"provider_message_id"?: string | null,"related_entity_id"?: string | null,"related_entity_type"?: string | null,"scheduled_for"?: string,"sent_at"?: string | null,"status"?: string,"template_id"?: string | null,"template_key"?: string | null,"to_phone": string,"updated_at"?: string,"variables"?: Json | null
+                    "body": string,"booking_version"?: number | null,"claimed_at"?: string | null,"client_id"?: string | null,"created_at"?: string,"delivered_at"?: string | null,"error_code"?: string | null,"error_message"?: string | null,"expires_at"?: string | null,"failed_at"?: string | null,"from_phone": string,"id"?: string,"idempotency_key"?: string | null,"locked_until"?: string | null,"metadata"?: Json | null,"org_id": string,"provider_message_id"?: string | null,"related_entity_id"?: string | null,"related_entity_type"?: string | null,"schedule_id"?: string | null,"scheduled_for"?: string,"segments"?: number | null,"sent_at"?: string | null,"status"?: string,"template_id"?: string | null,"template_key"?: string | null,"to_phone": string,"updated_at"?: string,"variables"?: Json | null
                   }
                   Update: {
-                    "body"?: string,"client_id"?: string | null,"created_at"?: string,"delivered_at"?: string | null,"error_code"?: string | null,"error_message"?: string | null,"failed_at"?: string | null,"from_phone"?: string,"id"?: string,"idempotency_key"?: string | null,"locked_until"?: string | null,"metadata"?: Json | null,"org_id"?: string,"provider_message_id"?: string | null,"related_entity_id"?: string | null,"related_entity_type"?: string | null,"scheduled_for"?: string,"sent_at"?: string | null,"status"?: string,"template_id"?: string | null,"template_key"?: string | null,"to_phone"?: string,"updated_at"?: string,"variables"?: Json | null
+                    "body"?: string,"booking_version"?: number | null,"claimed_at"?: string | null,"client_id"?: string | null,"created_at"?: string,"delivered_at"?: string | null,"error_code"?: string | null,"error_message"?: string | null,"expires_at"?: string | null,"failed_at"?: string | null,"from_phone"?: string,"id"?: string,"idempotency_key"?: string | null,"locked_until"?: string | null,"metadata"?: Json | null,"org_id"?: string,"provider_message_id"?: string | null,"related_entity_id"?: string | null,"related_entity_type"?: string | null,"schedule_id"?: string | null,"scheduled_for"?: string,"segments"?: number | null,"sent_at"?: string | null,"status"?: string,"template_id"?: string | null,"template_key"?: string | null,"to_phone"?: string,"updated_at"?: string,"variables"?: Json | null
                   }
                   Relationships: [
                     {
@@ -1210,14 +1210,14 @@ isOneToOne: false
                   ]
                 },"sms_schedules": {
                   Row: {
-                    "body": string,"created_at": string,"enabled": boolean,"id": string,"label": string,"mins_offset": number,"org_id": string,"sort_order": number,"type": string,"updated_at": string
+                    "body": string,"created_at": string,"enabled": boolean,"id": string,"label": string,"mins_offset": number,"org_id": string,"sort_order": number,"timing_since": string,"type": string,"updated_at": string
                   }
                   ComputedFields: never
                   Insert: {
-                    "body": string,"created_at"?: string,"enabled"?: boolean,"id"?: string,"label": string,"mins_offset"?: number,"org_id": string,"sort_order"?: number,"type": string,"updated_at"?: string
+                    "body": string,"created_at"?: string,"enabled"?: boolean,"id"?: string,"label": string,"mins_offset"?: number,"org_id": string,"sort_order"?: number,"timing_since"?: string,"type": string,"updated_at"?: string
                   }
                   Update: {
-                    "body"?: string,"created_at"?: string,"enabled"?: boolean,"id"?: string,"label"?: string,"mins_offset"?: number,"org_id"?: string,"sort_order"?: number,"type"?: string,"updated_at"?: string
+                    "body"?: string,"created_at"?: string,"enabled"?: boolean,"id"?: string,"label"?: string,"mins_offset"?: number,"org_id"?: string,"sort_order"?: number,"timing_since"?: string,"type"?: string,"updated_at"?: string
                   }
                   Relationships: [
                     {
@@ -1236,14 +1236,14 @@ isOneToOne: false
                   ]
                 },"sms_settings": {
                   Row: {
-                    "enabled": boolean,"feedback_hours_after": number | null,"feedback_mins_after": number | null,"max_sms_per_client_per_day": number | null,"max_sms_per_hour": number | null,"org_id": string,"quiet_hours_end": number | null,"quiet_hours_start": number | null,"reminder_hours_before": number | null,"reminder_mins_before": number | null,"send_booking_confirmations": boolean,"send_feedback_requests": boolean,"send_session_reminders": boolean,"timezone": string,"twilio_account_sid": string | null,"twilio_messaging_service_sid": string | null,"twilio_phone_number": string | null,"updated_at": string
+                    "enabled": boolean,"feedback_hours_after": number | null,"feedback_mins_after": number | null,"max_sms_per_client_per_day": number | null,"max_sms_per_hour": number | null,"org_id": string,"quiet_hours_end": number | null,"quiet_hours_start": number | null,"reminder_hours_before": number | null,"reminder_mins_before": number | null,"send_booking_confirmations": boolean,"send_feedback_requests": boolean,"send_session_reminders": boolean,"timezone": string,"twilio_account_sid": string | null,"twilio_messaging_service_sid": string | null,"twilio_phone_number": string | null,"updated_at": string,"urgent_kinds": (string)[]
                   }
                   ComputedFields: never
                   Insert: {
-                    "enabled"?: boolean,"feedback_hours_after"?: number | null,"feedback_mins_after"?: number | null,"max_sms_per_client_per_day"?: number | null,"max_sms_per_hour"?: number | null,"org_id": string,"quiet_hours_end"?: number | null,"quiet_hours_start"?: number | null,"reminder_hours_before"?: number | null,"reminder_mins_before"?: number | null,"send_booking_confirmations"?: boolean,"send_feedback_requests"?: boolean,"send_session_reminders"?: boolean,"timezone"?: string,"twilio_account_sid"?: string | null,"twilio_messaging_service_sid"?: string | null,"twilio_phone_number"?: string | null,"updated_at"?: string
+                    "enabled"?: boolean,"feedback_hours_after"?: number | null,"feedback_mins_after"?: number | null,"max_sms_per_client_per_day"?: number | null,"max_sms_per_hour"?: number | null,"org_id": string,"quiet_hours_end"?: number | null,"quiet_hours_start"?: number | null,"reminder_hours_before"?: number | null,"reminder_mins_before"?: number | null,"send_booking_confirmations"?: boolean,"send_feedback_requests"?: boolean,"send_session_reminders"?: boolean,"timezone"?: string,"twilio_account_sid"?: string | null,"twilio_messaging_service_sid"?: string | null,"twilio_phone_number"?: string | null,"updated_at"?: string,"urgent_kinds"?: (string)[]
                   }
                   Update: {
-                    "enabled"?: boolean,"feedback_hours_after"?: number | null,"feedback_mins_after"?: number | null,"max_sms_per_client_per_day"?: number | null,"max_sms_per_hour"?: number | null,"org_id"?: string,"quiet_hours_end"?: number | null,"quiet_hours_start"?: number | null,"reminder_hours_before"?: number | null,"reminder_mins_before"?: number | null,"send_booking_confirmations"?: boolean,"send_feedback_requests"?: boolean,"send_session_reminders"?: boolean,"timezone"?: string,"twilio_account_sid"?: string | null,"twilio_messaging_service_sid"?: string | null,"twilio_phone_number"?: string | null,"updated_at"?: string
+                    "enabled"?: boolean,"feedback_hours_after"?: number | null,"feedback_mins_after"?: number | null,"max_sms_per_client_per_day"?: number | null,"max_sms_per_hour"?: number | null,"org_id"?: string,"quiet_hours_end"?: number | null,"quiet_hours_start"?: number | null,"reminder_hours_before"?: number | null,"reminder_mins_before"?: number | null,"send_booking_confirmations"?: boolean,"send_feedback_requests"?: boolean,"send_session_reminders"?: boolean,"timezone"?: string,"twilio_account_sid"?: string | null,"twilio_messaging_service_sid"?: string | null,"twilio_phone_number"?: string | null,"updated_at"?: string,"urgent_kinds"?: (string)[]
                   }
                   Relationships: [
                     {
@@ -1490,6 +1490,9 @@ isOneToOne: false
 "discard_webhook_event":
 { Args: { "p_id": string }; Returns: string
                            },
+"explain_sms":
+{ Args: { "p_message_id": string }; Returns: string
+                           },
 "finance_export":
 { Args: { "p_from"?: string,"p_org_id": string,"p_to"?: string }; Returns: {
               "amount": number,"client_name": string,"currency": string,"event_at": string,"event_date": string,"notes": string,"payment_status": string,"reference_id": string,"source": string,"tax": number,"tax_category": string,"type": string
@@ -1589,6 +1592,9 @@ isOneToOne: false
                            },
 "request_session":
 { Args: { "p_email": string,"p_name": string,"p_notes"?: string,"p_offer_id": string,"p_phone"?: string,"p_slug": string,"p_start": string }; Returns: Json
+                           },
+"send_portal_link":
+{ Args: { "p_client_id": string,"p_portal_url": string,"p_renew"?: boolean }; Returns: string
                            },
 "sign_waiver":
 { Args: { "p_token": string,"p_waiver_version"?: string }; Returns: Json

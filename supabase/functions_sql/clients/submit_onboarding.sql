@@ -53,8 +53,8 @@ begin
   on conflict (token_sha256) do update
      set client_id = excluded.client_id, answers_sha256 = excluded.answers_sha256, used_at = excluded.used_at;
   if app.queue_coach_sms(
-       v_client.org_id, 'onboarding_completed', format('%s has completed the onboarding form.', v_new.full_name),
-       'client', v_client.id, format('onboarding_completed:%s:%s', v_client.id, extract(epoch from p_now)), p_now
+       v_client.org_id, 'onboarding_completed', jsonb_build_object('client_name', v_new.full_name), 'client',
+       v_client.id, format('onboarding_completed:%s:%s', v_client.id, extract(epoch from p_now)), p_now
      ) is not null then
     insert into public.client_communications (org_id, client_id, type, direction, subject, content, created_at)
     values (v_client.org_id, v_client.id, 'sms', 'outbound', 'Onboarding Completed Notification',

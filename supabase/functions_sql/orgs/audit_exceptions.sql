@@ -13,7 +13,9 @@ begin
     else '{}'
   end;
   left_out := case p_table
+    when 'bookings' then '{updated_at,text_version,text_version_at}'
     when 'client_purchases' then '{sessions_remaining}'  -- generated
+    when 'sms_schedules' then '{updated_at,timing_since}'
     when 'referral_links' then '{updated_at,clicks,signups}'  -- counters that visitors move
     else '{updated_at}'
   end;

@@ -12,10 +12,8 @@ begin
   insert into public.sms_settings (org_id, timezone) values (new.id, new.timezone);
   perform app.add_default_session_types(new.id);
   insert into public.sms_schedules (org_id, type, label, mins_offset, body)
-  values (new.id, 'pre_session', 'Reminder the day before', 1440,
-          'Hi {{client_name}}, a reminder of your session on {{session_datetime}}. {{coach_name}}'),
-         (new.id, 'post_session', 'Follow-up', 60,
-          'Hi {{client_name}}, thanks for today. Sessions left: {{sessions_remaining}}. {{coach_name}}');
+  values (new.id, 'pre_session', 'Reminder the day before', 1440, (app.sms_kind('reminder')).words),
+         (new.id, 'post_session', 'Follow-up', 60, (app.sms_kind('follow_up')).words);
   return null;
 end;
 $$;

@@ -24,7 +24,16 @@ begin
   else
     select i.message_id, i.refusal into v_message_id, v_refusal
       from app.insert_sms_direct(
-        p_org_id, p_client_id, app.render_sms_template(v_template.body, p_variables), p_scheduled_for,
+        p_org_id, p_client_id,
+        app.render_sms_template(
+          v_template.body,
+          jsonb_build_object(
+            'client_name', (select split_part(btrim(c.full_name), ' ', 1) from public.clients as c
+                             where c.id = p_client_id and c.org_id = p_org_id),
+            'coach_name', app.coach_name(p_org_id)
+          ) || case jsonb_typeof(p_variables) when 'object' then p_variables else '{}' end
+        ),
+        p_scheduled_for,
         p_related_entity_type, p_related_entity_id, p_idempotency_key, p_template_key, v_template.id, p_variables
       ) as i;
   end if;
@@ -61,7 +70,7 @@ begin atomic
 end;
 comment on function public.insert_sms_from_service(uuid, uuid, text, jsonb, timestamptz, text, uuid, text) is
   'Queues a text to an org''s client with the words of the newest active version of a template, from p_scheduled_for '
-  'on (default now). Its id, always. Errors: PT404 template_not_found, client_not_found, booking_not_found; PT400 '
+  'on (default now), filled in from p_variables; client_name and coach_name need not be among them. Its id, always. Errors: PT404 template_not_found, client_not_found, booking_not_found; PT400 '
   'phone_invalid (the client''s number is not + and 10 to 15 digits), sms_body_invalid; PT409 phone_missing, '
   'number_suppressed, sms_disabled, sms_sender_missing, sms_already_queued (the key was used before).';
 revoke all on function public.insert_sms_from_service(uuid, uuid, text, jsonb, timestamptz, text, uuid, text)

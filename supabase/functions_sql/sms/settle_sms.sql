@@ -23,10 +23,8 @@ begin
   if not found then
     return false;
   end if;
-  if p_outcome = 'sent' and v_message.template_key = 'booking_confirmation' then
-    update public.bookings as b
-       set confirmation_sent_at = p_now
-     where b.id = v_message.related_entity_id and b.status = 'confirmed';
+  if p_outcome = 'sent' then
+    perform app.note_asked(v_message, p_now);
   end if;
   return true;
 end;

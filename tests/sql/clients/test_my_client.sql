@@ -199,7 +199,8 @@ begin
         when v_column.atttypid = 'jsonb'::regtype then format('{"x": "<secret %s>"}', v_number)
         when v_column.atttypid = 'uuid'::regtype then md5('secret ' || v_number)::uuid::text
         when v_column.atttypid = 'numeric'::regtype then '0.73' || 10000 + v_number
-        when v_column.atttypid in ('integer'::regtype, 'bigint'::regtype) then (7310000 + v_number)::text
+        -- Far enough apart that what is left of one pack is not the total of another.
+        when v_column.atttypid in ('integer'::regtype, 'bigint'::regtype) then (7310000 + 10 * v_number)::text
         when v_column.atttypid = 'date'::regtype then ('2200-01-01'::date + v_number)::text
         when v_column.atttypid = 'timestamptz'::regtype then ('2200-01-01 00:00Z'::timestamptz + v_number * interval '1 s')::text
       end;

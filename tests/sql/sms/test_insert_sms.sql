@@ -144,12 +144,12 @@ select results_eq(
 delete from public.sms_suppression;
 
 -- insert_sms_from_service(): what it writes.
-insert into public.sms_templates (id, org_id, template_key, name, body, version, is_active)
-values (tests.id('template', 'ada 2'), tests.id('org', 'ada'), 'hello', 'Hello', 'Newer, {{client_name}}', 2, true),
-       (tests.id('template', 'ada 3'), tests.id('org', 'ada'), 'hello', 'Hello', 'Newest, but off', 3, false),
-       (tests.id('template', 'ada off'), tests.id('org', 'ada'), 'off', 'Off', 'Off', 1, false),
-       (tests.id('template', 'ada only'), tests.id('org', 'ada'), 'only ada', 'Only', 'Only', 1, true),
-       (tests.id('template', 'ada blank'), tests.id('org', 'ada'), 'blank', 'Blank', '{{nothing}}', 1, true);
+insert into public.sms_templates (id, org_id, template_key, name, body, version, is_active, variables_schema)
+values (tests.id('template', 'ada 2'), tests.id('org', 'ada'), 'hello', 'Hello', 'Newer, {{client_name}}', 2, true, '[]'),
+       (tests.id('template', 'ada 3'), tests.id('org', 'ada'), 'hello', 'Hello', 'Newest, but off', 3, false, '[]'),
+       (tests.id('template', 'ada off'), tests.id('org', 'ada'), 'off', 'Off', 'Off', 1, false, '[]'),
+       (tests.id('template', 'ada only'), tests.id('org', 'ada'), 'only ada', 'Only', 'Only', 1, true, '[]'),
+       (tests.id('template', 'ada blank'), tests.id('org', 'ada'), 'blank', 'Blank', '{{nothing}}', 1, true, '["nothing"]');
 delete from public.sms_messages;
 select tests.act_as_role('service_role');
 create temp table from_template as select tests.from_service('key 2') as id;

@@ -203,11 +203,11 @@ delete from public.bookings where id = tests.id('booking', 'deleted');
 set local session_replication_role = origin;
 update public.sms_messages set scheduled_for = '2098-04-01 12:00Z' where body = 'started';
 select is(tests.claim('2098-03-03 12:00Z'), 'about nothing, stands', 'the confirmation of a booking that stands is sent');
-select is(pg_temp.fate('cancelled'), 'cancelled booking_no_longer_stands', 'not that of a cancelled booking');
+select is(pg_temp.fate('cancelled'), 'cancelled booking_cancelled', 'not that of a cancelled booking');
 select is(pg_temp.fate('no show'), 'cancelled booking_no_longer_stands', 'nor of another that is confirmed no more');
 select is(pg_temp.fate('deleted'), 'cancelled booking_no_longer_stands', 'nor of one that is gone');
 select is(tests.claim('2098-04-01 12:00Z'), null, 'nor, once it has begun');
-select is(pg_temp.fate('started'), 'cancelled booking_no_longer_stands', 'of a booking that stands');
+select is(pg_temp.fate('started'), 'cancelled too_late', 'of a booking that stands');
 -- A follow-up is about a session that took place.
 delete from public.sms_messages where body not like 'Hi %';
 update public.bookings set status = 'no_show' where id = tests.id('booking', 'reopened');

@@ -116,6 +116,7 @@ select is(pg_temp.confirmed(), 'eve''s, in time, next week, tomorrow', 'confirm 
 insert into public.clients (id, org_id, full_name, phone)
 values (tests.id('client', 'kid'), tests.id('org', 'eve'), 'Kid', '+61491570156');
 update public.bookings set client_id = tests.id('client', 'kid') where id = tests.id('booking', 'eve''s other');
+update public.bookings set confirmation_sent_at = now() where id = tests.id('booking', 'eve''s other');
 select matches(tests.text_in('SM25', 'Y', '+61491570156', '+15005550002'), 'Mon 2 Mar.* 4:00 pm',
   'a parent confirms the child''s booking');
 select is(pg_temp.confirmed(), 'eve''s, eve''s other, in time, next week, tomorrow', 'that one');
