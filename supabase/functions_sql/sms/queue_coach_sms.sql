@@ -11,9 +11,9 @@ as $$
   select s.org_id, p.phone, s.twilio_phone_number, p_kind, p_body, p_entity_type, p_entity_id, p_now, p_key
     from public.sms_settings as s
     join public.booking_settings as b on b.org_id = s.org_id
-   cross join app.clean_phone(b.notify_phone) as p (phone)
-   where s.org_id = p_org_id and s.enabled and s.twilio_phone_number is not null
-     and p.phone ~ '^\+[1-9][0-9]{6,14}$'
+    join public.orgs as o on o.id = s.org_id
+   cross join app.normal_phone(b.notify_phone, o.country_code) as p (phone)
+   where s.org_id = p_org_id and s.enabled and s.twilio_phone_number is not null and p.phone is not null
   on conflict (idempotency_key) do nothing
   returning m.id;
 $$;
