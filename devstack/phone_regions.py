@@ -24,7 +24,9 @@ _COLUMNS = (
 
 def statements() -> str:
     """The SQL that brings app.phone_regions to the installed library's metadata."""
-    rows = [_row(region, PhoneMetadata.metadata_for_region(region)) for region in sorted(phonenumbers.SUPPORTED_REGIONS)]
+    rows = [
+        _row(region, PhoneMetadata.metadata_for_region(region)) for region in sorted(phonenumbers.SUPPORTED_REGIONS)
+    ]
     rows += [
         _row(str(code), PhoneMetadata.metadata_for_nongeo_region(code))
         for code in sorted(phonenumbers.COUNTRY_CODES_FOR_NON_GEO_REGIONS)
@@ -61,7 +63,7 @@ def render(now: datetime) -> Path | None:
 
 
 def _row(region: str, metadata: PhoneMetadata | None) -> str:
-    if metadata is None or metadata.general_desc is None:
+    if metadata is None or metadata.general_desc is None or metadata.country_code is None:
         raise ValueError(f"libphonenumber knows nothing of {region}")
     becomes = metadata.national_prefix_transform_rule
     described = metadata.general_desc

@@ -19,8 +19,10 @@ from procrastinate.schema import SchemaManager
 from psycopg import sql
 
 from sidecar.bookings.completion import complete_past
+from sidecar.clients.push import Expo, check_receipts
 from sidecar.money.fees import StripeReader, fetch_due
 from sidecar.money.inbox import retry_due
+from sidecar.sms.reconcile import reconcile
 from sidecar.sms.sender import TwilioSender, send_due
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ _PIN_SEARCH_PATHS = """
 
 
 def create_jobs(
-    database_url: Secret, database: Database, sender: TwilioSender, reader: StripeReader
+    database_url: Secret, database: Database, sender: TwilioSender, reader: StripeReader, expo: Expo
 ) -> procrastinate.App:
     """The Procrastinate app with every task, bound to what the tasks need."""
     app = procrastinate.App(
@@ -72,7 +74,13 @@ def create_jobs(
     @app.periodic(cron="* * * * *")
     @app.task(name="sms.tick", queueing_lock="sms.tick")
     async def tick_sms(timestamp: int) -> None:  # noqa: ARG001 - state decides, not the slot
+        await reconcile(database, sender)
         await send_due(database, sender)
+
+    @app.periodic(cron="* * * * *")
+    @app.task(name="clients.push_receipts", queueing_lock="clients.push_receipts")
+    async def check_push_receipts(timestamp: int) -> None:  # noqa: ARG001 - state decides, not the slot
+        await check_receipts(database, expo)
 
     @app.periodic(cron="* * * * *")
     @app.task(name="money.retry_events", queueing_lock="money.retry_events")

@@ -13,8 +13,8 @@ declare
   v_answer text;
   -- With these Twilio itself answers and blocks or unblocks; with anything else it does not.
   -- https://help.twilio.com/articles/223134027
-  v_twilio_answers constant boolean := p_opt_out_type in ('STOP', 'START', 'HELP')
-    or upper(btrim(p_body)) in ('STOP', 'STOPALL', 'UNSUBSCRIBE', 'CANCEL', 'END', 'QUIT', 'REVOKE', 'OPTOUT', 'START',
+  v_twilio_answers constant boolean := coalesce(p_opt_out_type in ('STOP', 'START', 'HELP'), false)
+    or upper(btrim(coalesce(p_body, ''))) in ('STOP', 'STOPALL', 'UNSUBSCRIBE', 'CANCEL', 'END', 'QUIT', 'REVOKE', 'OPTOUT', 'START',
                                 'YES', 'UNSTOP', 'HELP', 'INFO');
 begin
   select o.* into v_org

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import phonenumbers
 from phonenumbers import (
@@ -36,13 +36,14 @@ def expected(written: str, country: str) -> str | None:
     except NumberParseException:
         return None
     national = phonenumbers.national_significant_number(number)
-    described = PhoneMetadata.metadata_for_region_or_calling_code(
-        number.country_code, phonenumbers.region_code_for_country_code(number.country_code)
-    ).general_desc
-    e164 = phonenumbers.format_number(number, PhoneNumberFormat.E164)
+    calling: Any = number.country_code
+    main: Any = PhoneMetadata.metadata_for_region_or_calling_code(
+        calling, phonenumbers.region_code_for_country_code(calling)
+    )
+    e164: str = phonenumbers.format_number(number, PhoneNumberFormat.E164)
     if (
         phonenumbers.is_possible_number_with_reason(number) != ValidationResult.IS_POSSIBLE
-        or not re.fullmatch(described.national_number_pattern, national)
+        or not re.fullmatch(main.general_desc.national_number_pattern, national)
         or not 8 <= len(e164) <= 16
     ):
         return None
@@ -51,7 +52,7 @@ def expected(written: str, country: str) -> str | None:
 
 def forms(country: str) -> Iterator[str]:
     """The library's own examples of a country's numbers, as they are written and dialled."""
-    metadata = PhoneMetadata.metadata_for_region(country)
+    metadata: Any = PhoneMetadata.metadata_for_region(country)
     kinds = [
         PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE, PhoneNumberType.TOLL_FREE, PhoneNumberType.VOIP,
         PhoneNumberType.PREMIUM_RATE, PhoneNumberType.UAN,
@@ -78,7 +79,8 @@ def forms(country: str) -> Iterator[str]:
 def compare(world: World, subtests: pytest.Subtests, pairs: Iterable[tuple[str, str]]) -> None:
     written, countries = zip(*pairs, strict=True)
     found = world.rows(
-        "select w as written, c as country, app.normal_phone(w, c) as normal from unnest(%s::text[], %s::text[]) as x (w, c)",
+        "select w as written, c as country, app.normal_phone(w, c) as normal"
+        " from unnest(%s::text[], %s::text[]) as x (w, c)",
         list(written), list(countries),
     )  # fmt: skip
     wrong = {
@@ -95,13 +97,15 @@ def test_every_country_as_its_people_write(world: World, subtests: pytest.Subtes
 
 
 def test_anything_of_digits_and_marks(world: World, subtests: pytest.Subtests) -> None:
-    made = random.Random(7)
-    regions = [PhoneMetadata.metadata_for_region(country) for country in COUNTRIES]
+    made = random.Random(7)  # noqa: S311 - the same numbers in every run
+    regions: list[Any] = [PhoneMetadata.metadata_for_region(country) for country in COUNTRIES]
     pairs = []
     for _ in range(EXAMPLES):
         country = made.choice(COUNTRIES)
         calling = str(made.choice(regions).country_code)
-        start = made.choice(["", "", "+", "00", "0", "011", "+0", "++", "(", f"+{calling}", f"00{calling}", calling, "1", "8"])
+        start = made.choice(
+            ["", "", "+", "00", "0", "011", "+0", "++", "(", f"+{calling}", f"00{calling}", calling, "1", "8"]
+        )
         pairs.append((start + "".join(made.choices(WRITTEN, k=made.randint(1, 14))), country))
     compare(world, subtests, pairs)
 

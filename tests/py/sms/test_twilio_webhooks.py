@@ -93,7 +93,8 @@ async def test_an_answer_cannot_break_out_of_its_xml(sidecar: Sidecar, world: Wo
         sql.SQL(
             """
             create or replace function app.receive_sms(
-              p_message_sid text, p_from text, p_to text, p_body text, p_now timestamptz default now()
+              p_message_sid text, p_from text, p_to text, p_body text, p_now timestamptz default now(),
+              p_opt_out_type text default null, p_media integer default 0, p_account_sid text default null
             ) returns text language sql security definer as $$ select {}::text $$
             """
         ).format(hostile)
