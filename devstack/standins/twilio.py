@@ -148,6 +148,7 @@ def create_twilio_app(config: TwilioConfig) -> web.Application:
     app.router.add_get("/_control/messages", standin.everything)
     app.router.add_post("/_control/reply", standin.reply)
     app.router.add_post("/_control/accounts", standin.add_account)
+    app.router.add_post("/_control/statuses", standin.set_statuses)
     return app
 
 
@@ -259,6 +260,15 @@ class _Twilio:
             account.numbers[sid] = {"sid": sid, "phone_number": phone, "sms_url": "", "capabilities": capabilities}
         self._accounts[account.sid] = account
         return json_response({"account_sid": account.sid})
+
+    async def set_statuses(self, request: web.Request) -> web.Response:
+        """Let every message we sent have come to {status, error_code?}, without telling anybody."""
+        data = await read_json(request)
+        for message in self.messages:
+            if message.direction == "outbound-api":
+                message.move_to(str(data["status"]))
+                message.error_code = data.get("error_code")
+        return json_response({"status": data["status"]})
 
     def _authenticate(self, request: web.Request) -> Account:
         user, password = basic_credentials(request)
