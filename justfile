@@ -62,6 +62,13 @@ test-postgres-18 *args: install
     SOAK_EXAMPLES="${SOAK_EXAMPLES:-2000}" SOAK_STEPS="${SOAK_STEPS:-100}" SOAK_BACKLOG="${SOAK_BACKLOG:-100000}" \
         "{{ python }}" -m pytest tests/py/sessions "$@"
 
+# Senders killed hundreds of times, a day of chaos with 2,000 texts, 10,000 callbacks, 100,000 phone numbers
+[no-exit-message]
+@soak-texts *args: install
+    SOAK_DEATHS="${SOAK_DEATHS:-25}" SOAK_TEXTS="${SOAK_TEXTS:-2000}" SOAK_CALLBACKS="${SOAK_CALLBACKS:-10000}" \
+        SOAK_NUMBERS="${SOAK_NUMBERS:-100000}" \
+        "{{ python }}" -m pytest tests/py/sms tests/py/clients/test_phones.py "$@"
+
 # Browser test and the coach's day, on a stack of their own
 [no-exit-message]
 @test-e2e: install
@@ -80,6 +87,11 @@ lint: install
 format:
     ruff format sidecar devstack bench tests/py
     ruff check --fix sidecar devstack bench tests/py
+
+# Write libphonenumber's metadata, of the installed package, as the next migration
+[no-exit-message]
+@phone-regions:
+    "{{ python }}" -m devstack.phone_regions
 
 # Turn changed files of supabase/functions_sql into the next migration
 [no-exit-message]

@@ -6,7 +6,8 @@ select tests.org('ada');
 select tests.org('eve');
 update public.sms_settings
    set twilio_phone_number = case org_id when tests.id('org', 'ada') then '+15005550001' else '+15005550002' end,
-       quiet_hours_start = null, quiet_hours_end = null;
+       quiet_hours_start = null, quiet_hours_end = null, max_sms_per_client_per_day = null,
+       max_sms_per_hour = null;
 
 create function tests.queued(p_name text, p_org text default 'ada', p_phone text default '+61491570156') returns void
 language plpgsql as $$
