@@ -224,7 +224,8 @@ async def test_too_many_at_once_are_refused(pushing: Sidecar, world: World) -> N
     answer = await push(pushing, SECRET_KEY, [message(org.client_id)] * 1001)
 
     assert (answer.status, answer.json()["code"]) == (400, "too_many_pushes")
-    for malformed in ({}, [{}], {"client_id": "x", "title": "a", "body": "b"}, "text"):
+    malformed_ones: list[object] = [{}, [{}], {"client_id": "x", "title": "a", "body": "b"}, "text"]
+    for malformed in malformed_ones:
         assert (await push(pushing, SECRET_KEY, malformed)).status == 400
 
 

@@ -65,13 +65,12 @@ async def sending(standin: Standin, *keys: str) -> AsyncIterator[TwilioSender]:
 def stored_text(world: World) -> str:
     """Every row of every table of ours, as text."""
     tables = world.rows("select schemaname, tablename from pg_tables where schemaname in ('public', 'app')")
+    query = "select coalesce(string_agg(t::text, E'\\n'), '') as rows from {} as t"
     return "\n".join(
-        world.value(
-            sql.SQL("select coalesce(string_agg(t::text, E'\\n'), '') from {} as t").format(
-                sql.Identifier(table["schemaname"], table["tablename"])
-            )
-        )
-        for table in tables
+        world.db.execute(sql.SQL(query).format(sql.Identifier(each["schemaname"], each["tablename"]))).fetchall()[0][
+            "rows"
+        ]
+        for each in tables
     )
 
 

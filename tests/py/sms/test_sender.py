@@ -177,6 +177,65 @@ async def test_a_final_refusal_is_a_failure_with_its_code(
     assert await twilio_standin.messages() == []
 
 
+async def test_while_an_account_is_asked_for_too_much_the_others_of_it_wait(
+    world: World,
+    worker_database: Database,
+    twilio: TwilioSender,
+    twilio_standin: Standin,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sender, "CONCURRENCY", 1)
+    monkeypatch.setattr(sender, "BATCH", 1)
+    org = world.org()
+    messages = [world.message(org, f"text {number}") for number in range(3)]
+    await twilio_standin.fault("error", status=429, retry_after_s=120)
+
+    assert await send_due(worker_database, twilio) == 3
+
+    first, *others = (message(world, each) for each in messages)
+    assert (first["status"], first["error_code"]) == ("queued", "20429")
+    assert first["scheduled_for"] > datetime.now(UTC) + timedelta(seconds=110), "as long as Twilio asks"
+    assert [each["error_code"] for each in others] == ["provider_busy"] * 2
+    assert await twilio_standin.messages() == []
+    attempts = world.rows("select attempts from public.sms_messages order by created_at")
+    assert [row["attempts"] for row in attempts] == [1, 0, 0], "a call that was not made is no attempt"
+
+
+async def test_a_text_that_waited_too_long_for_its_call_is_given_back(
+    world: World,
+    worker_database: Database,
+    twilio: TwilioSender,
+    twilio_standin: Standin,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A sender that slept (a laptop, a paused machine) finds its claims old: another sender may have them by then."""
+    monkeypatch.setattr(sender, "FRESH", timedelta(seconds=-1))
+    message_id = world.message(world.org())
+    taken = worker_database.rows
+
+    async def take_once(function: str, **arguments: Any) -> list[DictRow]:  # noqa: ANN401 - any SQL type
+        twilio.stop()
+        return await taken(function, **arguments)
+
+    monkeypatch.setattr(worker_database, "rows", take_once)
+    assert await send_due(worker_database, twilio) == 1
+
+    found = message(world, message_id)
+    assert (found["status"], found["provider_message_id"]) == ("queued", None)
+    assert await twilio_standin.messages() == []
+
+
+async def test_a_sender_that_is_to_stop_claims_no_more(
+    world: World, worker_database: Database, twilio: TwilioSender
+) -> None:
+    message_id = world.message(world.org())
+    twilio.stop()
+
+    assert await send_due(worker_database, twilio) == 0
+
+    assert message(world, message_id)["status"] == "pending"
+
+
 # -- no answer: it may have been sent, so it is never sent again blindly ----------------------------------------------
 
 
