@@ -5,7 +5,8 @@ set lock_timeout = '5s';
 alter table public.orgs
   add column country_code text not null default 'AU',
   -- squawk-ignore adding-foreign-key-constraint, constraint-missing-not-valid
-  add constraint orgs_country_code_fkey foreign key (country_code) references app.phone_regions (region),
+  add constraint orgs_country_code_fkey foreign key (country_code) references app.phone_regions (region)
+    on delete restrict,
   -- squawk-ignore constraint-missing-not-valid
   add constraint orgs_country_code_check check (country_code ~ '^[A-Z]{2}$');
 comment on column public.orgs.country_code is

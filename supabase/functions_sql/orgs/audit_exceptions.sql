@@ -14,6 +14,7 @@ begin
   end;
   left_out := case p_table
     when 'client_purchases' then '{sessions_remaining}'  -- generated
+    when 'clients' then '{updated_at,phone_e164}'  -- read from phone
     when 'referral_links' then '{updated_at,clicks,signups}'  -- counters that visitors move
     else '{updated_at}'
   end;
