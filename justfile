@@ -62,11 +62,14 @@ test-postgres-18 *args: install
     SOAK_EXAMPLES="${SOAK_EXAMPLES:-2000}" SOAK_STEPS="${SOAK_STEPS:-100}" SOAK_BACKLOG="${SOAK_BACKLOG:-100000}" \
         "{{ python }}" -m pytest tests/py/sessions "$@"
 
-# Random lives of a booking and what is texted about it for long, and more random texts; SOAK_SEED=… plays the same again
+# Random lives of a booking and its texts; senders killed hundreds of times, a day of chaos, 10,000 callbacks,
+# 100,000 phone numbers; SOAK_SEED=… plays the same again
 [no-exit-message]
 @soak-texts *args: install
-    SOAK_EXAMPLES="${SOAK_EXAMPLES:-1000}" SOAK_STEPS="${SOAK_STEPS:-60}" \
-        "{{ python }}" -m pytest tests/py/sms/test_texts_machine.py tests/py/sms/test_text_properties.py "$@"
+    SOAK_EXAMPLES="${SOAK_EXAMPLES:-1000}" SOAK_STEPS="${SOAK_STEPS:-60}" SOAK_DEATHS="${SOAK_DEATHS:-25}" \
+        SOAK_TEXTS="${SOAK_TEXTS:-2000}" SOAK_CALLBACKS="${SOAK_CALLBACKS:-10000}" \
+        SOAK_NUMBERS="${SOAK_NUMBERS:-100000}" \
+        "{{ python }}" -m pytest tests/py/sms tests/py/clients/test_phones.py "$@"
 
 # Browser test and the coach's day, on a stack of their own
 [no-exit-message]
@@ -86,6 +89,11 @@ lint: install
 format:
     ruff format sidecar devstack bench tests/py
     ruff check --fix sidecar devstack bench tests/py
+
+# Write libphonenumber's metadata, of the installed package, as the next migration
+[no-exit-message]
+@phone-regions:
+    "{{ python }}" -m devstack.phone_regions
 
 # Turn changed files of supabase/functions_sql into the next migration
 [no-exit-message]

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cryptography.fernet import Fernet
+
 from devstack.problems import Problem
 
 if TYPE_CHECKING:
@@ -89,6 +91,7 @@ def load_secrets(folder: Path) -> dict[str, str]:
         "STRIPE_WEBHOOK_SECRET": lambda: "whsec_" + secrets.token_hex(24),
         "TWILIO_ACCOUNT_SID": lambda: "AC" + secrets.token_hex(16),
         "TWILIO_AUTH_TOKEN": lambda: secrets.token_hex(16),
+        "CREDENTIALS_KEYS": lambda: Fernet.generate_key().decode(),
     }
     missing = {key: make() for key, make in makers.items() if key not in known}
     if missing:

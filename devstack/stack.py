@@ -130,6 +130,7 @@ class Stack:
         npm_bin = ROOT / "node_modules" / ".bin"
         twilio = ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN")
         stripe = ("STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET")
+        ours = ("CREDENTIALS_KEYS", "EXPO_ACCESS_TOKEN", "EXPO_API_BASE")
         supabase = ("SUPABASE_URL", "SUPABASE_PUBLISHABLE_KEY")
         lite_url = f"http://127.0.0.1:{self.ports.lite}"
         parts = [
@@ -148,13 +149,16 @@ class Stack:
             self._process(
                 "sidecar",
                 [python, "-m", "sidecar.cli", "serve", "--port", self.ports.sidecar],
-                ("PUBLIC_URL", "WEB_URL", "STRIPE_API_BASE", "TWILIO_API_BASE", *supabase, *stripe, *twilio),
+                (
+                    *("PUBLIC_URL", "WEB_URL", "STRIPE_API_BASE", "TWILIO_API_BASE", "SUPABASE_SECRET_KEY"),
+                    *(*supabase, *stripe, *twilio, *ours),
+                ),
                 DATABASE_URL=self.database_url("coach_os_sidecar"),
             ),
             self._process(
                 "worker",
                 [python, "-m", "sidecar.cli", "worker"],
-                ("PUBLIC_URL", "STRIPE_SECRET_KEY", "STRIPE_API_BASE", "TWILIO_API_BASE", *twilio),
+                ("PUBLIC_URL", "STRIPE_SECRET_KEY", "STRIPE_API_BASE", "TWILIO_API_BASE", *twilio, *ours),
                 DATABASE_URL=self.database_url("coach_os_worker"),
             ),
             self._process(

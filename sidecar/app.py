@@ -16,6 +16,8 @@ from litestar.enums import ScopeType
 from litestar.openapi import OpenAPIConfig
 from supabase import AsyncClientOptions, acreate_client
 
+from sidecar.clients.handlers import dispatch_push
+from sidecar.clients.push import Expo
 from sidecar.database import Database, create_pool
 from sidecar.errors import EXCEPTION_HANDLERS
 from sidecar.health import healthz, readyz
@@ -28,7 +30,10 @@ from sidecar.money.handlers import (
     refund,
 )
 from sidecar.money.stripe_client import DOOR, BoundedClient, create_client
-from sidecar.sms.handlers import receive_inbound_sms, receive_sms_status
+from sidecar.sms.credentials import Vault
+from sidecar.sms.handlers import bring_twilio_account, receive_inbound_sms, receive_sms_status
+from sidecar.sms.twilio_client import TwilioClients
+from sidecar.sms.twilio_webhooks import Accounts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -85,11 +90,15 @@ def create_app(settings: ServeSettings) -> Litestar:
     pool = create_pool(settings.database_url, "coach-os serve")
     database = Database(pool)
     stripe_http = BoundedClient(DOOR)
+    vault = Vault(settings.credentials_keys)
+    twilio_clients = TwilioClients(settings.twilio, vault)
+    expo = Expo(settings.expo)
+    twilio_accounts = Accounts(database, settings.twilio, vault)
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         await pool.open()
-        async with httpx.AsyncClient(timeout=10) as auth_http:
+        async with httpx.AsyncClient(timeout=10) as auth_http, twilio_clients, expo:
             app.state.supabase = await acreate_client(
                 settings.supabase_url,
                 settings.supabase_publishable_key,
@@ -113,6 +122,8 @@ def create_app(settings: ServeSettings) -> Litestar:
             export_money,
             receive_inbound_sms,
             receive_sms_status,
+            bring_twilio_account,
+            dispatch_push,
         ],
         # The web app calls from the browser, with a token in a header: no cookies, and no other origin.
         cors_config=CORSConfig(
@@ -125,6 +136,10 @@ def create_app(settings: ServeSettings) -> Litestar:
             "database": Provide(lambda: database, sync_to_thread=False),
             "settings": Provide(lambda: settings, sync_to_thread=False),
             "stripe_client": Provide(lambda: stripe_client, sync_to_thread=False),
+            "expo": Provide(lambda: expo, sync_to_thread=False),
+            "twilio_accounts": Provide(lambda: twilio_accounts, sync_to_thread=False),
+            "twilio_clients": Provide(lambda: twilio_clients, sync_to_thread=False),
+            "vault": Provide(lambda: vault, sync_to_thread=False),
             "supabase": Provide(lambda: app.state.supabase, sync_to_thread=False),
         },
         exception_handlers=EXCEPTION_HANDLERS,

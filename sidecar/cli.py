@@ -12,6 +12,7 @@ import click
 import psycopg
 import structlog
 import uvicorn
+from cryptography.fernet import Fernet
 from psycopg_pool import PoolTimeout
 
 from sidecar import jobs, logging, worker
@@ -20,7 +21,15 @@ from sidecar.database import Database, create_pool
 from sidecar.money import inbox
 from sidecar.money.fees import StripeReader
 from sidecar.money.reconciliation import Span, reconcile_all
-from sidecar.settings import MoneySettings, ServeSettings, SettingsError, WorkerSettings, database_url_from_env
+from sidecar.settings import (
+    MoneySettings,
+    ServeSettings,
+    SettingsError,
+    WorkerSettings,
+    credentials_keys_from_env,
+    database_url_from_env,
+)
+from sidecar.sms.credentials import Vault, renew_all
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping
@@ -90,6 +99,29 @@ def jobs_install() -> None:
     """Install the job tables, or upgrade them to the library's version. Safe to repeat."""
     version = _run(jobs.install(_settings(database_url_from_env)))
     click.echo(f"job tables are at version {version}")
+
+
+@main.group("credentials")
+def credentials_group() -> None:
+    """The encrypted tokens of accounts that businesses bring."""
+
+
+@credentials_group.command("new-key")
+def credentials_new_key() -> None:
+    """Make a key for CREDENTIALS_KEYS; put it first, before those in use."""
+    click.echo(Fernet.generate_key().decode())
+
+
+@credentials_group.command("renew")
+def credentials_renew() -> None:
+    """Encrypt every token with the first of CREDENTIALS_KEYS; after that the others can go. Safe to repeat."""
+    vault = Vault(_settings(credentials_keys_from_env))
+    renewed, unreadable = _with_database(lambda database: renew_all(database, vault))
+    click.echo(f"{renewed} renewed")
+    if unreadable:
+        raise click.ClickException(
+            f"{unreadable} open with none of CREDENTIALS_KEYS: keep the older keys, or ask anew."
+        )
 
 
 @main.command()

@@ -19,9 +19,11 @@ from procrastinate.schema import SchemaManager
 from psycopg import sql
 
 from sidecar.bookings.completion import complete_past
+from sidecar.clients.push import Expo, check_receipts
 from sidecar.money.fees import StripeReader, fetch_due
 from sidecar.money.inbox import retry_due
 from sidecar.money.reconciliation import reconcile_due
+from sidecar.sms.reconcile import reconcile as reconcile_texts
 from sidecar.sms.reminders import queue_due
 from sidecar.sms.sender import TwilioSender, send_due
 
@@ -50,7 +52,7 @@ _PIN_SEARCH_PATHS = """
 
 
 def create_jobs(
-    database_url: Secret, database: Database, sender: TwilioSender, reader: StripeReader
+    database_url: Secret, database: Database, sender: TwilioSender, reader: StripeReader, expo: Expo
 ) -> procrastinate.App:
     """The Procrastinate app with every task, bound to what the tasks need."""
     app = procrastinate.App(
@@ -74,12 +76,18 @@ def create_jobs(
     @app.periodic(cron="* * * * *")
     @app.task(name="sms.tick", queueing_lock="sms.tick")
     async def tick_sms(timestamp: int) -> None:  # noqa: ARG001 - state decides, not the slot
+        await reconcile_texts(database, sender)
         await send_due(database, sender)
 
     @app.periodic(cron="* * * * *")
     @app.task(name="sms.queue_reminders", queueing_lock="sms.queue_reminders")
     async def queue_reminders(timestamp: int) -> None:  # noqa: ARG001 - state decides, not the slot
         await queue_due(database)
+
+    @app.periodic(cron="* * * * *")
+    @app.task(name="clients.push_receipts", queueing_lock="clients.push_receipts")
+    async def check_push_receipts(timestamp: int) -> None:  # noqa: ARG001 - state decides, not the slot
+        await check_receipts(database, expo)
 
     @app.periodic(cron="* * * * *")
     @app.task(name="money.retry_events", queueing_lock="money.retry_events")

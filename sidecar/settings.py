@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hmac
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
 
 STRIPE_API_BASE = "https://api.stripe.com"
 TWILIO_API_BASE = "https://api.twilio.com"
+EXPO_API_BASE = "https://exp.host"
 
 
 class Secret:
@@ -74,6 +77,13 @@ class _Reader:
             self.problems.append(f"{name} does not begin with {' or '.join(prefixes)}: {what}.")
         return Secret(value)
 
+    def optional(self, name: str) -> str:
+        return self._env.get(name, "").strip()
+
+    def optional_secret(self, name: str) -> Secret | None:
+        value = self.optional(name)
+        return Secret(value) if value else None
+
     def url(self, name: str, what: str, default: str | None = None) -> str:
         value = self.text(name, what, default).rstrip("/")
         if value and not _is_http_url(value):
@@ -105,6 +115,39 @@ def _stripe_api_base(read: _Reader) -> str:
     return read.url("STRIPE_API_BASE", "Stripe's API or a stand-in", STRIPE_API_BASE)
 
 
+def _credentials_keys(read: _Reader) -> tuple[Secret, ...]:
+    keys = [key.strip() for key in read.optional("CREDENTIALS_KEYS").split(",") if key.strip()]
+    if not all(map(_is_key, keys)):
+        read.problems.append(
+            "CREDENTIALS_KEYS holds something that is no key: 32 random bytes each, in URL-safe base64 "
+            "(`coach-os credentials new-key` makes one), the newest first, separated by commas."
+        )
+    return tuple(map(Secret, keys))
+
+
+def _is_key(text: str) -> bool:
+    try:
+        return len(base64.urlsafe_b64decode(text)) == 32
+    except (binascii.Error, ValueError):
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class ExpoSettings:
+    """Expo's push service; without an access token nothing is pushed."""
+
+    access_token: Secret | None
+    api_base: str
+
+    @classmethod
+    def read(cls, read: _Reader) -> ExpoSettings:
+        """Take the two EXPO_* settings."""
+        return cls(
+            access_token=read.optional_secret("EXPO_ACCESS_TOKEN"),
+            api_base=read.url("EXPO_API_BASE", "Expo's API or a stand-in", EXPO_API_BASE),
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class TwilioSettings:
     """Account that signs Twilio's webhooks and sends texts; `api_base` is Twilio's, or a stand-in's."""
@@ -130,12 +173,15 @@ class ServeSettings:
     database_url: Secret
     supabase_url: str
     supabase_publishable_key: str
+    supabase_secret_key: Secret | None
     public_url: str
     web_url: str
     stripe_secret_key: Secret
     stripe_webhook_secret: Secret
     stripe_api_base: str
     twilio: TwilioSettings
+    credentials_keys: tuple[Secret, ...]
+    expo: ExpoSettings
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> ServeSettings:
@@ -145,6 +191,7 @@ class ServeSettings:
             database_url=_database_url(read),
             supabase_url=read.url("SUPABASE_URL", "the project's API URL"),
             supabase_publishable_key=read.text("SUPABASE_PUBLISHABLE_KEY", "the project's publishable key"),
+            supabase_secret_key=read.optional_secret("SUPABASE_SECRET_KEY"),
             public_url=read.url("PUBLIC_URL", "the address at which Stripe and Twilio reach this process"),
             web_url=read.url("WEB_URL", "the address of the web app, to which a payment page returns"),
             stripe_secret_key=_stripe_secret_key(read),
@@ -155,6 +202,8 @@ class ServeSettings:
             ),
             stripe_api_base=_stripe_api_base(read),
             twilio=TwilioSettings.read(read),
+            credentials_keys=_credentials_keys(read),
+            expo=ExpoSettings.read(read),
         )
         read.done()
         return settings
@@ -180,6 +229,8 @@ class WorkerSettings:
     stripe_secret_key: Secret
     stripe_api_base: str
     twilio: TwilioSettings
+    credentials_keys: tuple[Secret, ...]
+    expo: ExpoSettings
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> WorkerSettings:
@@ -191,6 +242,8 @@ class WorkerSettings:
             stripe_secret_key=_stripe_secret_key(read),
             stripe_api_base=_stripe_api_base(read),
             twilio=TwilioSettings.read(read),
+            credentials_keys=_credentials_keys(read),
+            expo=ExpoSettings.read(read),
         )
         read.done()
         return settings
@@ -211,6 +264,16 @@ class MoneySettings:
         settings = cls(_database_url(read), _stripe_secret_key(read), _stripe_api_base(read))
         read.done()
         return settings
+
+
+def credentials_keys_from_env(env: Mapping[str, str]) -> tuple[Secret, ...]:
+    """CREDENTIALS_KEYS alone; at least one."""
+    read = _Reader(env)
+    keys = _credentials_keys(read)
+    if not keys:
+        read.problems.append("CREDENTIALS_KEYS is not set: the keys of stored credentials, the newest first.")
+    read.done()
+    return keys
 
 
 def database_url_from_env(env: Mapping[str, str]) -> Secret:

@@ -13,9 +13,11 @@ import structlog
 from psycopg_pool import PoolTimeout
 
 from sidecar import jobs
+from sidecar.clients.push import Expo
 from sidecar.database import Database, create_pool
 from sidecar.logging import describe_exception
 from sidecar.money.fees import StripeReader
+from sidecar.sms.credentials import Vault
 from sidecar.sms.sender import TIMEOUT_S, TwilioSender
 
 if TYPE_CHECKING:
@@ -59,10 +61,11 @@ async def _work(settings: WorkerSettings, stop: asyncio.Event) -> None:
     callback = f"{settings.public_url}/webhooks/twilio/status"
     async with (
         create_pool(settings.database_url, "coach-os worker") as pool,
-        TwilioSender(settings.twilio, callback) as sender,
+        TwilioSender(settings.twilio, callback, Vault(settings.credentials_keys)) as sender,
         StripeReader(settings.stripe_secret_key, settings.stripe_api_base) as reader,
+        Expo(settings.expo) as expo,
     ):
-        app = jobs.create_jobs(settings.database_url, Database(pool), sender, reader)
+        app = jobs.create_jobs(settings.database_url, Database(pool), sender, reader, expo)
         async with app.open_async():
             working = asyncio.create_task(
                 app.run_worker_async(
@@ -76,6 +79,7 @@ async def _work(settings: WorkerSettings, stop: asyncio.Event) -> None:
             stopping = asyncio.create_task(stop.wait())
             await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
+            sender.stop()
             if not working.done():
                 working.cancel()  # Procrastinate's way to be asked to finish
             try:

@@ -9,14 +9,16 @@ from typing import Any, Literal, cast, get_args
 
 from aiohttp import web
 
-Mode = Literal["error", "timeout", "late", "drop"]
+Mode = Literal["none", "error", "recorded_error", "timeout", "late", "drop"]
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
     """What happens to one call.
 
+    * `none`: nothing; to let a call through before the next fault.
     * `error`: refused with `status` and the provider's `code`; nothing is recorded.
+    * `recorded_error`: answered the same, but recorded.
     * `timeout`: no answer, ever; nothing is recorded.
     * `late`: recorded, answered after `delay_s`.
     * `drop`: recorded, then the connection is reset without an answer.
@@ -107,9 +109,11 @@ class Faults:
         refuse: Callable[[Fault], web.Response],
     ) -> web.Response:
         fault = waiting.popleft() if waiting else None
-        if fault is None:
+        if fault is None or fault.mode == "none":
             return create()
-        if fault.mode == "error":
+        if fault.mode == "recorded_error":
+            create()
+        if fault.mode in {"error", "recorded_error"}:
             return refuse(fault)
         if fault.mode == "timeout":
             # Ends when the client goes away (the server cancels the handler), on clear, or at shutdown.

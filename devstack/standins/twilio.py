@@ -7,6 +7,7 @@ https://www.twilio.com/docs/messaging/guides/track-outbound-message-status,
 https://www.twilio.com/docs/iam/test-credentials and https://www.twilio.com/docs/api/errors.
 """
 
+import asyncio
 import hmac
 import re
 import secrets
@@ -84,7 +85,8 @@ class TwilioConfig:
 
     `public_url` is what the project calls PUBLIC_URL: inbound texts go to
     `{public_url}/webhooks/twilio/inbound`. With `progress` off messages stay as they were accepted and
-    no status callback is made. `service_number` is the sender a Messaging Service picks.
+    no status callback is made. `service_number` is the sender a Messaging Service picks. Each new message takes
+    `latency_s`.
     """
 
     account_sid: str
@@ -93,6 +95,7 @@ class TwilioConfig:
     progress: bool = True
     service_number: str = "+15005550006"
     webhook_timeout_s: float = 15.0
+    latency_s: float = 0.0
 
 
 class TwilioError(Exception):
@@ -138,9 +141,14 @@ def create_twilio_app(config: TwilioConfig) -> web.Application:
     app.router.add_post(f"{account}/Messages.json", standin.create)
     app.router.add_get(f"{account}/Messages.json", standin.list)
     app.router.add_get(f"{account}/Messages/{{sid}}.json", standin.fetch)
+    app.router.add_get(f"/{API_VERSION}/Accounts/{{account_sid}}.json", standin.account)
+    app.router.add_get(f"{account}/IncomingPhoneNumbers.json", standin.numbers)
+    app.router.add_post(f"{account}/IncomingPhoneNumbers/{{sid}}.json", standin.change_number)
     app.router.add_get("/", standin.outbox)
     app.router.add_get("/_control/messages", standin.everything)
     app.router.add_post("/_control/reply", standin.reply)
+    app.router.add_post("/_control/accounts", standin.add_account)
+    app.router.add_post("/_control/statuses", standin.set_statuses)
     return app
 
 
@@ -154,6 +162,21 @@ async def _refusals(
         return error.response()
 
 
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One account and its numbers, by their ids. The first account, of the settings, texts from any number."""
+
+    sid: str
+    auth_token: str = field(repr=False)
+    status: str = "active"
+    numbers: dict[str, Json] = field(default_factory=dict)
+
+    @property
+    def phones(self) -> set[str]:
+        """The numbers themselves."""
+        return {number["phone_number"] for number in self.numbers.values()}
+
+
 class _Twilio:
     """The memory and the handlers of one stand-in."""
 
@@ -162,14 +185,13 @@ class _Twilio:
         self.messages = Messages()
         self.faults = Faults()
         self.caller = Caller(config.public_url, config.webhook_timeout_s)
-        self._validator = RequestValidator(config.auth_token)
+        self._accounts = {config.account_sid: Account(config.account_sid, config.auth_token)}
 
     # The API
 
     async def create(self, request: web.Request) -> web.Response:
         """Create a message, or show a fault instead."""
-        self._authenticate(request)
-        draft = self._draft(await _form(request))
+        draft = self._draft(self._authenticate(request), await _form(request))
 
         def create() -> web.Response:
             message = self.messages.add(draft)
@@ -178,17 +200,20 @@ class _Twilio:
                 self.caller.in_background(self._progress(message))
             return answer
 
+        if self.config.latency_s:
+            await asyncio.sleep(self.config.latency_s)
         return await self.faults.answer(request, create, lambda fault: _injected(fault).response())
 
     async def list(self, request: web.Request) -> web.Response:
         """List messages, newest first: https://www.twilio.com/docs/usage/twilios-response#pagination."""
-        self._authenticate(request)
+        account = self._authenticate(request)
         query = request.query
         dates = _date_filter(query)
         found = [
             message
             for message in reversed(tuple(self.messages))
-            if query.get("To", message.to) == message.to
+            if message.account_sid == account.sid
+            and query.get("To", message.to) == message.to
             and query.get("From", message.sender) == message.sender
             and dates.allows(message)
         ]
@@ -196,26 +221,73 @@ class _Twilio:
 
     async def fetch(self, request: web.Request) -> web.Response:
         """Fetch one message."""
-        self._authenticate(request)
+        account = self._authenticate(request)
         message = self.messages.get(request.match_info["sid"])
-        if message is None:
+        if message is None or message.account_sid != account.sid:
             raise TwilioError(404, 20404, f"The requested resource {request.path} was not found")
         return json_response(message.resource())
 
-    def _authenticate(self, request: web.Request) -> None:
-        user, password = basic_credentials(request)
-        known = (
-            hmac.compare_digest(user.encode(), self.config.account_sid.encode())
-            and hmac.compare_digest(password.encode(), self.config.auth_token.encode())
-            and request.match_info["account_sid"] == self.config.account_sid
+    async def account(self, request: web.Request) -> web.Response:
+        """Fetch the account itself: https://www.twilio.com/docs/iam/api/account."""
+        account = self._authenticate(request)
+        return json_response(
+            {"sid": account.sid, "status": account.status, "type": "Full", "friendly_name": "Stand-in"}
         )
-        if not known:
-            raise TwilioError(401, 20003, "Authenticate")
 
-    def _draft(self, form: Mapping[str, str]) -> Message:
+    async def numbers(self, request: web.Request) -> web.Response:
+        """List the account's numbers: https://www.twilio.com/docs/phone-numbers/api/incomingphonenumber-resource."""
+        account = self._authenticate(request)
+        wanted = request.query.get("PhoneNumber")
+        found = [number for number in account.numbers.values() if wanted in {None, number["phone_number"]}]
+        return json_response({"incoming_phone_numbers": found, "next_page_uri": None, "page": 0, "page_size": 50})
+
+    async def change_number(self, request: web.Request) -> web.Response:
+        """Change where the texts to a number go."""
+        number = self._authenticate(request).numbers.get(request.match_info["sid"])
+        if number is None:
+            raise TwilioError(404, 20404, f"The requested resource {request.path} was not found")
+        form = await _form(request)
+        number |= {"sms_url": form.get("SmsUrl", ""), "sms_method": form.get("SmsMethod", "POST")}
+        return json_response(number)
+
+    async def add_account(self, request: web.Request) -> web.Response:
+        """Open another account: JSON {account_sid, auth_token, numbers, status?}."""
+        data = await read_json(request)
+        account = Account(str(data["account_sid"]), str(data["auth_token"]), str(data.get("status", "active")))
+        for phone in data.get("numbers", []):
+            sid = "PN" + secrets.token_hex(16)
+            capabilities = {"sms": True, "mms": False, "voice": True}
+            account.numbers[sid] = {"sid": sid, "phone_number": phone, "sms_url": "", "capabilities": capabilities}
+        self._accounts[account.sid] = account
+        return json_response({"account_sid": account.sid})
+
+    async def set_statuses(self, request: web.Request) -> web.Response:
+        """Let every message we sent have come to {status, error_code?}, without telling anybody."""
+        data = await read_json(request)
+        for message in self.messages:
+            if message.direction == "outbound-api":
+                message.move_to(str(data["status"]))
+                message.error_code = data.get("error_code")
+        return json_response({"status": data["status"]})
+
+    def _authenticate(self, request: web.Request) -> Account:
+        user, password = basic_credentials(request)
+        account = self._accounts.get(request.match_info["account_sid"])
+        known = (
+            account is not None
+            and hmac.compare_digest(user.encode(), account.sid.encode())
+            and hmac.compare_digest(password.encode(), account.auth_token.encode())
+        )
+        if account is None or not known:
+            raise TwilioError(401, 20003, "Authenticate")
+        return account
+
+    def _draft(self, account: Account, form: Mapping[str, str]) -> Message:
         to, sender, body = form.get("To", ""), form.get("From", ""), form.get("Body", "")
         service = form.get("MessagingServiceSid", "")
         refusal = _first_refusal(to, sender, service, body)
+        if refusal is None and account.sid != self.config.account_sid and sender not in account.phones:
+            refusal = _refusal(21606, sender)
         if refusal is None and (to, sender or self.config.service_number) in self.messages.opted_out:
             refusal = _refusal(21610)
         if refusal is not None:
@@ -226,7 +298,7 @@ class _Twilio:
             body=body,
             direction="outbound-api",
             status="queued" if sender else "accepted",
-            account_sid=self.config.account_sid,
+            account_sid=account.sid,
             service_sid=service or None,
             status_callback=form.get("StatusCallback") or None,
         )
@@ -238,7 +310,7 @@ class _Twilio:
             message.move_to(status)
             if message.status_callback:
                 parameters = self._status_parameters(message)
-                answer = await self._signed_post(message.status_callback, parameters)
+                answer = await self._signed_post(message.status_callback, parameters, message.account_sid)
                 message.calls.append({"call": f"status {status}", **answer.summary()})
 
     def _status_parameters(self, message: Message) -> dict[str, str]:
@@ -258,12 +330,14 @@ class _Twilio:
             parameters["RawDlrDoneDate"] = message.updated.strftime("%y%m%d%H%M")
         return parameters
 
-    async def _signed_post(self, url: str, parameters: Mapping[str, str]) -> WebhookAnswer:
+    async def _signed_post(self, url: str, parameters: Mapping[str, str], account_sid: str) -> WebhookAnswer:
         # https://www.twilio.com/docs/usage/webhooks/webhooks-security
         headers = {
             "I-Twilio-Idempotency-Token": str(uuid.uuid4()),
             "User-Agent": "TwilioProxy/1.1",
-            "X-Twilio-Signature": self._validator.compute_signature(url, parameters),
+            "X-Twilio-Signature": RequestValidator(self._accounts[account_sid].auth_token).compute_signature(
+                url, parameters
+            ),
         }
         return await self.caller.post(url, parameters, headers)
 
@@ -279,7 +353,9 @@ class _Twilio:
         data = await read_json(request) if as_json else dict(await _form(request))
         message = self._inbound(data)
         url = f"{self.caller.public_url}/webhooks/twilio/inbound"
-        answer = await self._signed_post(url, _inbound_parameters(message, data.get("opt_out_type")))
+        answer = await self._signed_post(
+            url, _inbound_parameters(message, data.get("opt_out_type")), message.account_sid
+        )
         texts, problem = _twiml_texts(answer)
         message.calls.append({"call": "inbound", **answer.summary(), "error": answer.error or problem})
         for text in texts:
@@ -308,9 +384,13 @@ class _Twilio:
             raise bad_request("from must be a phone number in E.164 form, message_sid SM and 32 hex digits")
         self._note_opt_out(phone, ours, body, data.get("opt_out_type"))
         now = datetime.now(UTC)
-        message = Message(ours, phone, body, "inbound", "received", self.config.account_sid, sent=now)
+        message = Message(ours, phone, body, "inbound", "received", self._account_of(ours), sent=now)
         message.sid = str(sid)
         return self.messages.add(message)
+
+    def _account_of(self, number: str) -> str:
+        owners = (a.sid for a in self._accounts.values() if number in a.phones)
+        return next(owners, self.config.account_sid)
 
     def _note_opt_out(self, phone: str, ours: str, body: str, opt_out_type: object) -> None:
         # Twilio itself blocks a phone after STOP (error 21610 on the next text) until START.
@@ -327,7 +407,7 @@ class _Twilio:
             body=text,
             direction="outbound-reply",
             status="queued",
-            account_sid=self.config.account_sid,
+            account_sid=message.account_sid,
         )
         if self.config.progress:
             reply.move_to("sent")

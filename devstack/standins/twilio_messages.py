@@ -48,6 +48,7 @@ class Message:
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
     updated: datetime = field(default_factory=lambda: datetime.now(UTC))
     sent: datetime | None = None
+    error_code: int | None = None
     calls: list[Json] = field(default_factory=list)
 
     def move_to(self, status: str) -> None:
@@ -69,7 +70,7 @@ class Message:
             "date_sent": _rfc2822(self.sent),
             "date_updated": _rfc2822(self.updated),
             "direction": self.direction,
-            "error_code": None,
+            "error_code": self.error_code,
             "error_message": None,
             "from": self.sender,
             "messaging_service_sid": self.service_sid,

@@ -11,8 +11,9 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery, JSONBody, QueryParameter
 from litestar.response import Stream
 from stripe import StripeClient
-from supabase import AsyncClient, AuthApiError, AuthError
+from supabase import AsyncClient
 
+from sidecar.auth import signed_in_user
 from sidecar.database import Database
 from sidecar.errors import Refusal
 from sidecar.money import checkout, stripe_doors, stripe_events
@@ -61,7 +62,7 @@ async def refund(
     `Idempotency-Key` of an earlier one is that one; without the header, an equal request within ten minutes is. To
     refund the same part twice on purpose, send two keys.
     """
-    user_id = await _signed_in_user(request, supabase)
+    user_id = await signed_in_user(request, supabase)
     return await stripe_doors.refund(database, stripe_client, user_id, data, request.headers.get("idempotency-key"))
 
 
@@ -91,7 +92,7 @@ async def connect(
     supabase: NamedDependency[AsyncClient],
 ) -> Link:
     """Opens Stripe's onboarding for the signed-in owner's business, making its account the first time."""
-    user_id = await _signed_in_user(request, supabase)
+    user_id = await signed_in_user(request, supabase)
     return await stripe_doors.connect(database, stripe_client, user_id, data, settings.web_url)
 
 
@@ -107,7 +108,7 @@ async def export_money(
     """The rows of `public.finance_export` for the signed-in owner or accountant: the business's own dates `from` to
     `to`, both included; left out: all. A client's name or a note that a spreadsheet would run begins with a quote.
     """
-    user_id = await _signed_in_user(request, supabase)
+    user_id = await signed_in_user(request, supabase)
     rows = await database.rows("finance_export", p_user_id=user_id, p_org_id=org_id, p_from=from_date, p_to=to_date)
     return Stream(
         csv_lines(rows),
@@ -122,25 +123,7 @@ async def _seller(
     """The signed-in coach when a client is named, nobody when a portal link speaks for itself. 400 for both or none."""
     if portal_token is not None and client_id is None:
         return None
-    user_id = await _signed_in_user(request, supabase)
+    user_id = await signed_in_user(request, supabase)
     if client_id is None or portal_token is not None:
         raise Refusal(400, "client_missing", "Send either client_id or portal_token.")
     return user_id
-
-
-async def _signed_in_user(request: Request[Any, Any, Any], supabase: AsyncClient) -> UUID:
-    """The user whose access token the request carries; Supabase Auth says whether it is valid. 401 otherwise."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    answer = None
-    if scheme.lower() == "bearer" and token and token.isascii():
-        try:
-            answer = await supabase.auth.get_user(token)
-        except AuthError as error:
-            # Only Supabase's own "no" means that the token is bad; anything else says nothing about it.
-            if not isinstance(error, AuthApiError) or error.status == 429 or error.status >= 500:
-                raise Refusal(
-                    503, "auth_unavailable", "Supabase Auth does not answer just now; try again shortly."
-                ) from None
-    if answer is None:
-        raise Refusal(401, "sign_in_required", "Send the coach's access token: Authorization: Bearer <token>.")
-    return UUID(answer.user.id)

@@ -83,6 +83,718 @@ revoke all on function app.complete_past_bookings(timestamptz, integer)
 grant execute on function app.complete_past_bookings(timestamptz, integer) to coach_os_worker;
 -- <<< functions_sql/bookings/complete_past_bookings.sql
 
+-- >>> functions_sql/bookings/count_text_version.sql
+create or replace function app.count_text_version() returns trigger
+  language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  if tg_op = 'INSERT' then
+    new.text_version := 1;
+    new.text_version_at := now();
+    return new;
+  end if;
+  new.text_version := old.text_version;
+  new.text_version_at := old.text_version_at;
+  if new.start_time <> old.start_time or new.client_id <> old.client_id
+     or (new.status = 'cancelled') <> (old.status = 'cancelled') then
+    new.text_version := old.text_version + 1;
+    new.text_version_at := now();
+    -- A Y was for what was asked then. The existing calendar says so itself when it moves a booking; others do not.
+    if new.status <> 'cancelled' then
+      if new.client_confirmed is not distinct from old.client_confirmed then
+        new.client_confirmed := false;
+      end if;
+      if new.confirmation_sent_at is not distinct from old.confirmation_sent_at then
+        new.confirmation_sent_at := null;
+      end if;
+    end if;
+  end if;
+  return new;
+end;
+$$;
+comment on function app.count_text_version() is
+  'Counts what makes earlier texts about a booking untrue (bookings.text_version): another start, another client, '
+  'cancelled, put back. What the client confirmed before is then not confirmed any more.';
+revoke all on function app.count_text_version() from public, anon, authenticated, service_role;
+
+create or replace trigger bookings_text_version_insert
+  before insert on public.bookings
+  for each row execute function app.count_text_version();
+create or replace trigger bookings_text_version_update
+  before update of start_time, client_id, status, text_version, text_version_at on public.bookings
+  for each row when (
+    new.start_time <> old.start_time or new.client_id <> old.client_id
+    or (new.status = 'cancelled') <> (old.status = 'cancelled')
+    or new.text_version <> old.text_version or new.text_version_at <> old.text_version_at
+  )
+  execute function app.count_text_version();
+-- <<< functions_sql/bookings/count_text_version.sql
+
+-- >>> functions_sql/bookings/request_session.sql
+create or replace function app.request_session(
+  p_slug text, p_start timestamptz, p_offer_id uuid, p_name text, p_email text, p_phone text, p_notes text,
+  p_now timestamptz
+) returns jsonb
+  language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_org public.orgs := app.org_of_booking_page(p_slug);
+  v_offer public.offers := app.offer_on_sale(v_org.id, p_offer_id);
+  v_name text := app.clean_text('name', p_name, 200);
+  v_email text := app.clean_email('email', p_email);
+  v_phone text;
+  v_client public.clients;
+  v_booking public.bookings;
+begin
+  if v_name is null then
+    raise exception using errcode = 'PT400', message = 'name_invalid', hint = 'Give a name.';
+  end if;
+  if v_email is null then
+    raise exception using errcode = 'PT400', message = 'email_invalid', hint = 'Give an e-mail address.';
+  end if;
+  v_phone := app.clean_phone('phone', p_phone, v_org.country_code);
+  perform app.count_visitor(v_org.id, p_now);
+  -- Taken before looking: a second click finds what the first one made.
+  perform from public.orgs as o where o.id = v_org.id for no key update;
+  select c.* into v_client
+    from public.clients as c
+   where c.org_id = v_org.id and lower(c.email) = lower(v_email)
+   order by c.created_at, c.id
+   limit 1;
+  -- Only the same request, just made by the same signed-in user or by nobody who was, counts as this one: what else a
+  -- client has booked is not told to whoever knows their e-mail address.
+  select b.* into v_booking
+    from public.bookings as b
+   where b.client_id = v_client.id and b.start_time = p_start and b.status = 'pending'
+     and b.offer_id = p_offer_id and b.purchase_id is null and b.booking_source = 'client'
+     and b.booked_by is not distinct from auth.uid()
+     and b.created_at > p_now - interval '10 minutes'
+     and b.client_notes is not distinct from nullif(btrim(p_notes), '');
+  if not found then
+    -- Nobody proves here who they are: a request takes the time until the coach answers, so there are only so many. In
+    -- all, not for each address: another limit for those who are clients would tell who is one.
+    if (
+         select count(*) >= 30
+           from public.bookings as b
+          where b.org_id = v_org.id and b.start_time > p_now and b.status = 'pending' and b.booking_source = 'client'
+       ) then
+      raise exception using errcode = 'PT429', message = 'too_many_requests',
+        hint = 'Earlier requests wait for an answer; try again when the coach has answered.';
+    end if;
+    if v_client.id is null then
+      insert into public.clients (org_id, full_name, email, phone, source)
+      values (v_org.id, v_name, v_email, v_phone, 'online_booking')
+      returning * into v_client;
+    end if;
+    v_booking := app.place_booking(v_client, p_start, null, v_offer, p_notes, p_now);
+  end if;
+  -- The same words for a client and a stranger: the page cannot be used to ask who is one.
+  return jsonb_build_object('status', 'requested', 'start_time', v_booking.start_time, 'end_time', v_booking.end_time);
+end;
+$$;
+comment on function app.request_session(text, timestamptz, uuid, text, text, text, text, timestamptz) is
+  'What public.request_session() promises, at the instant p_now.';
+revoke all on function app.request_session(text, timestamptz, uuid, text, text, text, text, timestamptz)
+  from public, anon, authenticated, service_role;
+grant execute on function app.request_session(text, timestamptz, uuid, text, text, text, text, timestamptz)
+  to anon, authenticated, service_role;
+
+create or replace function public.request_session(
+  p_slug text, p_start timestamptz, p_offer_id uuid, p_name text, p_email text, p_phone text default null,
+  p_notes text default null
+) returns jsonb
+  language sql volatile security invoker set search_path = ''
+begin atomic
+  select app.request_session(p_slug, p_start, p_offer_id, p_name, p_email, p_phone, p_notes, now());
+end;
+comment on function public.request_session(text, timestamptz, uuid, text, text, text, text) is
+  'A visitor of the public booking page asks for a time: a pending booking, which takes the time until the coach '
+  'accepts or cancels it, for the client with this e-mail address or a new one; the answer {status, start_time, '
+  'end_time} is the same for both. Safe to call twice. PT404 page_not_found, offer_not_found; PT400 name_invalid, '
+  'email_invalid, phone_invalid, notes_too_long; PT403 client_booking_off; PT409 slot_…; PT429 too_many_requests.';
+revoke all on function public.request_session(text, timestamptz, uuid, text, text, text, text)
+  from public, anon, authenticated, service_role;
+grant execute on function public.request_session(text, timestamptz, uuid, text, text, text, text)
+  to anon, authenticated, service_role;
+-- <<< functions_sql/bookings/request_session.sql
+
+-- >>> functions_sql/clients/capture_inquiry.sql
+create or replace function app.capture_inquiry(
+  p_org_slug text, p_name text, p_email text, p_phone text, p_message text, p_source text, p_now timestamptz
+) returns jsonb
+  language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_org_id uuid;
+  v_country text;
+  v_name text := app.clean_text('name', p_name, 200);
+  v_email text := app.clean_email('email', p_email);
+  v_phone text;
+  v_message text := app.clean_text('message', p_message, 5000, true);
+  v_source text := coalesce(app.clean_text('source', p_source, 50), 'website');
+begin
+  if v_name is null then
+    raise exception using errcode = 'PT400', message = 'name_invalid', hint = 'Give a name of 1 to 200 characters.';
+  end if;
+  select o.id, o.country_code into v_org_id, v_country from public.orgs as o where o.slug = p_org_slug;
+  if not found then
+    raise exception using errcode = 'PT404', message = 'org_not_found', hint = 'org_slug names no business.';
+  end if;
+  v_phone := app.clean_phone('phone', p_phone, v_country);
+  perform app.count_visitor(v_org_id, p_now);
+  -- No other visitor is writing here now (count_visitor), so what is looked for cannot appear in between.
+  if not exists (
+    select from public.inquiries as i
+     where i.org_id = v_org_id and i.status in ('NEW', 'CONTACTED', 'BOOKED')
+       and lower(i.email) = lower(v_email)
+  ) and not exists (
+    select from public.inquiries as i  -- without an e-mail address only the very same form is the same person's
+     where v_email is null
+       and i.org_id = v_org_id and i.status in ('NEW', 'CONTACTED', 'BOOKED') and lower(i.email) is null
+       and i.name = v_name and i.phone is not distinct from v_phone and i.message is not distinct from v_message
+  ) then
+    insert into public.inquiries (org_id, name, email, phone, message, source, created_at)
+    values (v_org_id, v_name, v_email, v_phone, v_message, v_source, p_now);
+  end if;
+  return jsonb_build_object('success', true, 'message', 'Thank you! We will be in touch soon.');
+end;
+$$;
+comment on function app.capture_inquiry(text, text, text, text, text, text, timestamptz) is
+  'What public.capture_inquiry() promises, at the instant p_now.';
+revoke all on function app.capture_inquiry(text, text, text, text, text, text, timestamptz)
+  from public, anon, authenticated, service_role;
+grant execute on function app.capture_inquiry(text, text, text, text, text, text, timestamptz)
+  to anon, authenticated, service_role;
+
+create or replace function public.capture_inquiry(
+  p_org_slug text, p_name text, p_email text default null, p_phone text default null, p_message text default null,
+  p_source text default 'website'
+) returns jsonb
+  language sql volatile security invoker set search_path = ''
+begin atomic
+  select app.capture_inquiry(p_org_slug, p_name, p_email, p_phone, p_message, p_source, now());
+end;
+comment on function public.capture_inquiry(text, text, text, text, text, text) is
+  'A visitor asks an org to get in touch: adds a lead, unless one of the same e-mail address is open (without an '
+  'address: one that is the same altogether). The answer is the same either way, {success, message}: it does not say '
+  'who is known. Errors: PT400 <name|email|phone|message|source>_invalid, PT404 org_not_found, PT429 too_many_requests.';
+revoke all on function public.capture_inquiry(text, text, text, text, text, text)
+  from public, anon, authenticated, service_role;
+grant execute on function public.capture_inquiry(text, text, text, text, text, text)
+  to anon, authenticated, service_role;
+-- <<< functions_sql/clients/capture_inquiry.sql
+
+-- >>> functions_sql/clients/clean_onboarding.sql
+create or replace function app.clean_onboarding(p_answers jsonb, p_today date, p_country text) returns jsonb
+  language plpgsql stable security invoker set search_path = ''
+as $$
+declare
+  v_clean jsonb := '{}';
+  v_field text;
+  v_value jsonb;
+begin
+  if jsonb_typeof(p_answers) is distinct from 'object' or octet_length(p_answers::text) > 65536 then
+    raise exception using errcode = 'PT400', message = 'answers_invalid',
+      hint = 'Send the answers as one JSON object of at most 64 KiB.';
+  end if;
+  for v_field, v_value in select a.key, a.value from jsonb_each(p_answers) as a loop
+    case
+      when v_field in ('full_name', 'address_line1', 'address_line2', 'emergency_contact_name') then
+        v_value := to_jsonb(app.clean_text(v_field, app.json_text(v_field, v_value), 200));
+      when v_field in ('city', 'state') then
+        v_value := to_jsonb(app.clean_text(v_field, app.json_text(v_field, v_value), 100));
+      when v_field = 'postcode' then
+        v_value := to_jsonb(app.clean_text(v_field, app.json_text(v_field, v_value), 20));
+      when v_field = 'email' then
+        v_value := to_jsonb(app.clean_email(v_field, app.json_text(v_field, v_value)));
+      when v_field in ('phone', 'emergency_contact_phone') then
+        v_value := to_jsonb(app.clean_phone(v_field, app.json_text(v_field, v_value), p_country));
+      when v_field = 'date_of_birth' then
+        v_value := to_jsonb(app.clean_date(v_field, app.json_text(v_field, v_value), p_today));
+      when v_field = 'gender' then
+        v_value := to_jsonb(app.clean_text(v_field, app.json_text(v_field, v_value), 20));
+        if v_value not in ('"male"', '"female"', '"other"', '"prefer_not_to_say"') then
+          raise exception using errcode = 'PT400', message = 'gender_invalid',
+            hint = 'gender must be male, female, other or prefer_not_to_say.';
+        end if;
+      when v_field = 'height_cm' then
+        v_value := to_jsonb(app.clean_number(v_field, v_value, 300));
+      when v_field in ('weight_kg', 'target_weight_kg') then
+        v_value := to_jsonb(app.clean_number(v_field, v_value, 700));
+      when v_field in ('goals', 'health_conditions', 'injuries', 'medications', 'dietary_restrictions') then
+        v_value := to_jsonb(app.clean_list(v_field, app.json_texts(v_field, v_value), 30, 300));
+      else
+        -- The name is the sender's own text: it is not repeated.
+        raise exception using errcode = 'PT400', message = 'answer_unknown',
+          hint = 'Send only full_name, email, phone, date_of_birth, gender, address_line1, address_line2, city, state, '
+                 'postcode, height_cm, weight_kg, target_weight_kg, goals, health_conditions, injuries, medications, '
+                 'dietary_restrictions, emergency_contact_name and emergency_contact_phone.';
+    end case;
+    v_clean := v_clean || jsonb_build_object(v_field, v_value);
+  end loop;
+  if v_clean -> 'full_name' = 'null' then
+    raise exception using errcode = 'PT400', message = 'full_name_invalid',
+      hint = 'full_name must be a name of 1 to 200 characters.';
+  end if;
+  return v_clean;
+end;
+$$;
+comment on function app.clean_onboarding(jsonb, date, text) is
+  'A client''s answers as they are stored in the columns of the same names: empty ones null, phones in E.164. '
+  'p_today: the org''s date; p_country: its country, for phones without one. Raises PT400 answers_invalid, answer_unknown, or <field>_invalid with a hint '
+  'that says what is allowed.';
+revoke all on function app.clean_onboarding(jsonb, date, text) from public, anon, authenticated, service_role;
+-- <<< functions_sql/clients/clean_onboarding.sql
+
+-- >>> functions_sql/clients/clean_phone.sql
+create or replace function app.clean_phone(p_field text, p_phone text, p_country text) returns text
+  language plpgsql stable security invoker set search_path = ''
+as $$
+declare
+  v_typed text := app.clean_text(p_field, p_phone, 40);
+  v_phone text := app.normal_phone(v_typed, p_country);
+begin
+  if v_typed is not null and v_phone is null then
+    raise exception using errcode = 'PT400', message = p_field || '_invalid',
+      hint = 'Give a whole phone number; one of another country begins with + and the country''s code.';
+  end if;
+  return v_phone;
+end;
+$$;
+comment on function app.clean_phone(text, text, text) is
+  'A phone number that a visitor types, in E.164 (app.normal_phone); null when empty. Raises PT400 <field>_invalid.';
+revoke all on function app.clean_phone(text, text, text) from public, anon, authenticated, service_role;
+-- <<< functions_sql/clients/clean_phone.sql
+
+-- >>> functions_sql/clients/due_push_tickets.sql
+create or replace function app.due_push_tickets(p_now timestamptz, p_limit integer) returns text[]
+  language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_tickets text[];
+begin
+  -- Expo keeps what became of a push for a day.
+  delete from app.push_tickets as k
+   where k.ticket_id in (
+           select d.ticket_id
+             from app.push_tickets as d
+            where d.check_at <= p_now and d.sent_at < p_now - interval '24 hours'
+              for update skip locked
+         );
+  with due as (
+    select k.ticket_id
+      from app.push_tickets as k
+     where k.check_at <= p_now
+     order by k.check_at
+     limit p_limit
+       for no key update skip locked
+  ),
+  handed as (
+    update app.push_tickets as k
+       set check_at = p_now + interval '15 minutes'
+      from due as d
+     where k.ticket_id = d.ticket_id
+    returning k.ticket_id
+  )
+  select array_agg(h.ticket_id) into v_tickets from handed as h;
+  return coalesce(v_tickets, '{}');
+end;
+$$;
+comment on function app.due_push_tickets(timestamptz, integer) is
+  'Pushes that Expo is to be asked about now, each to one caller; those without an answer yet come again in a quarter of '
+  'an hour, for a day.';
+revoke all on function app.due_push_tickets(timestamptz, integer) from public, anon, authenticated, service_role;
+grant execute on function app.due_push_tickets(timestamptz, integer) to coach_os_worker;
+-- <<< functions_sql/clients/due_push_tickets.sql
+
+-- >>> functions_sql/clients/normal_phone.sql
+create or replace function app.normal_phone(p_phone text, p_country text) returns text
+  language plpgsql stable parallel safe security definer set search_path = ''
+as $$
+declare
+  -- As hands and other programs write it: full-width or Arabic digits, blanks, dashes, dots, slashes, brackets, marks
+  -- that nobody sees.
+  v_dialled text := regexp_replace(
+    translate(normalize(left(p_phone, 250), nfkc),
+              U&'\0660\0661\0662\0663\0664\0665\0666\0667\0668\0669\06F0\06F1\06F2\06F3\06F4\06F5\06F6\06F7\06F8\06F9',
+              '01234567890123456789'),
+    '[-\s().\[\]/~\u00AD\u200B-\u200F\u2010-\u2015\u202A-\u202E\u2053\u2060-\u2069\u2212\u223C\u30FC\uFEFF]', '', 'g');
+  v_has_plus boolean := starts_with(v_dialled, '+');
+  v_home app.phone_regions;
+  v_region app.phone_regions;
+  v_number text;
+  v_shorter text;
+begin
+  v_dialled := ltrim(v_dialled, '+');
+  if v_dialled is null or length(p_phone) > 250 or v_dialled !~ '^[0-9]{3,20}$' then
+    return null;
+  end if;
+  if v_has_plus then
+    v_region := app.phone_region_of(v_dialled);
+    v_number := substr(v_dialled, length(v_region.calling_code::text) + 1);
+  end if;
+  if v_region.region is null then  -- also with a + before what is no country's code
+    select r.* into v_home from app.phone_regions as r where r.region = p_country;
+    v_number := regexp_replace(v_dialled, '^(?:' || v_home.international_prefix || ')', '');
+    if v_number <> v_dialled and not starts_with(v_number, '0') then
+      v_region := app.phone_region_of(v_number);
+      v_number := substr(v_number, length(v_region.calling_code::text) + 1);
+    else
+      -- The country's own code without +, if that makes a number of what was none, or was too long for one.
+      v_number := app.strip_national_prefix(
+        substr(v_dialled, length(v_home.calling_code::text) + 1), v_home);
+      if starts_with(v_dialled, v_home.calling_code::text)
+         and ((v_dialled !~ ('^(?:' || v_home.pattern || ')$') and v_number ~ ('^(?:' || v_home.pattern || ')$'))
+              or (length(v_dialled) > v_home.lengths[cardinality(v_home.lengths)]
+                  and length(v_dialled) <> all (v_home.local_lengths))) then
+        v_region := app.phone_region_of(v_dialled);
+      elsif not v_has_plus then
+        v_region := v_home;
+        v_number := v_dialled;
+      end if;
+    end if;
+  end if;
+  if v_region.region is null then
+    return null;
+  end if;
+  v_shorter := app.strip_national_prefix(v_number, v_region);
+  -- A prefix is only that if what is left can be a number.
+  if length(v_shorter) = any (v_region.lengths)
+     or length(v_shorter) > v_region.lengths[cardinality(v_region.lengths)] then
+    v_number := v_shorter;
+  end if;
+  -- Countries that share a calling code share its numbers: somebody in Guernsey may write one of Great Britain's.
+  select r.* into v_region from app.phone_regions as r where r.is_main and r.calling_code = v_region.calling_code;
+  return case
+    when length(v_number) = any (v_region.lengths) and v_number ~ ('^(?:' || v_region.pattern || ')$')
+         and length(v_region.calling_code::text || v_number) between 7 and 15
+      then '+' || v_region.calling_code || v_number
+  end;
+end;
+$$;
+comment on function app.normal_phone(text, text) is
+  'A phone number in E.164 (+61412345678), read as libphonenumber reads it where somebody in p_country (ISO 3166-1, as '
+  'orgs.country_code) wrote it; null when it is none: words, an extension, a length or beginning that the country''s '
+  'numbers do not have. The one place that reads numbers; tests/py/clients/test_phones.py compares it with the library.';
+revoke all on function app.normal_phone(text, text) from public, anon, authenticated, service_role;
+-- <<< functions_sql/clients/normal_phone.sql
+
+-- >>> functions_sql/clients/phone_region_of.sql
+create or replace function app.phone_region_of(p_digits text) returns app.phone_regions
+  language plpgsql stable parallel safe security definer set search_path = ''
+as $$
+declare
+  v_region app.phone_regions;
+begin
+  -- No calling code begins with another one.
+  select r.* into v_region
+    from app.phone_regions as r
+   where r.is_main and length(p_digits) > 2
+     and r.calling_code in (left(p_digits, 1)::integer, left(p_digits, 2)::integer, left(p_digits, 3)::integer)
+     and starts_with(p_digits, r.calling_code::text);
+  return v_region;
+end;
+$$;
+comment on function app.phone_region_of(text) is
+  'Whose calling code these digits begin with, the code''s main country where several share it; null for nobody''s.';
+revoke all on function app.phone_region_of(text) from public, anon, authenticated, service_role;
+-- <<< functions_sql/clients/phone_region_of.sql
+
+-- >>> functions_sql/clients/push_targets.sql
+create or replace function app.push_targets(p_client_ids uuid[], p_user_id uuid default null)
+  returns table (client_id uuid, push_token_id uuid, token text)
+  language plpgsql stable security definer set search_path = ''
+as $$
+begin
+  return query
+  select c.id, t.id, t.expo_token
+    from public.clients as c
+    left join public.push_tokens as t on t.client_id = c.id
+   where c.id = any (p_client_ids)
+     and (p_user_id is null or exists (
+           select from public.org_members as m
+            where m.org_id = c.org_id and m.user_id = p_user_id and m.role in ('owner', 'staff')
+         ))
+   order by c.id, t.created_at, t.id;
+end;
+$$;
+comment on function app.push_targets(uuid[], uuid) is
+  'The devices of clients: a row for each, one with nulls for a client without any, none for a client who does not '
+  'exist or, with p_user_id, is not of an org in which that user (verified by the caller) is owner or staff.';
+revoke all on function app.push_targets(uuid[], uuid) from public, anon, authenticated, service_role;
+grant execute on function app.push_targets(uuid[], uuid) to coach_os_sidecar, coach_os_worker;
+-- <<< functions_sql/clients/push_targets.sql
+
+-- >>> functions_sql/clients/read_client_phone.sql
+create or replace function app.read_client_phone() returns trigger
+  language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  new.phone_e164 := app.normal_phone(
+    new.phone, (select o.country_code from public.orgs as o where o.id = new.org_id));
+  -- Whoever types it is told; what is brought over from elsewhere stays as it is, and is shown as not reachable.
+  if new.phone_e164 is null and new.phone ~ '\S' and current_setting('role') = 'authenticated'
+     and (tg_op = 'INSERT' or new.phone is distinct from old.phone) then
+    raise exception using errcode = 'PT400', message = 'phone_invalid',
+      hint = 'Give a whole phone number; one of another country begins with + and the country''s code.';
+  end if;
+  return new;
+end;
+$$;
+comment on function app.read_client_phone() is
+  'Keeps clients.phone_e164 what app.normal_phone() makes of clients.phone, whatever the caller sends. A number that '
+  'cannot be read is refused (PT400 phone_invalid) from a signed-in user; from others it is stored without E.164.';
+revoke all on function app.read_client_phone() from public, anon, authenticated, service_role;
+
+create or replace trigger clients_read_phone before insert or update of phone, phone_e164 on public.clients
+  for each row execute function app.read_client_phone();
+-- <<< functions_sql/clients/read_client_phone.sql
+
+-- >>> functions_sql/clients/record_pushes.sql
+create or replace function app.record_pushes(p_taken jsonb, p_dead uuid[], p_sent_at timestamptz) returns void
+  language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  insert into app.push_tickets (ticket_id, push_token_id, sent_at, check_at)
+  select k.ticket_id, t.id, p_sent_at, p_sent_at + interval '15 minutes'
+    from jsonb_to_recordset(p_taken) as k (ticket_id text, push_token_id uuid)
+    join public.push_tokens as t on t.id = k.push_token_id
+  on conflict (ticket_id) do nothing;
+  delete from public.push_tokens as t where t.id = any (p_dead) and t.updated_at <= p_sent_at;
+end;
+$$;
+comment on function app.record_pushes(jsonb, uuid[], timestamptz) is
+  'After pushes sent at p_sent_at: p_taken, [{ticket_id, push_token_id}], are asked about a quarter of an hour later, as '
+  'Expo advises; the devices p_dead are forgotten, unless the app has registered them anew since. '
+  'Source: https://docs.expo.dev/push-notifications/sending-notifications/';
+revoke all on function app.record_pushes(jsonb, uuid[], timestamptz) from public, anon, authenticated, service_role;
+grant execute on function app.record_pushes(jsonb, uuid[], timestamptz) to coach_os_sidecar, coach_os_worker;
+-- <<< functions_sql/clients/record_pushes.sql
+
+-- >>> functions_sql/clients/settle_push_tickets.sql
+create or replace function app.settle_push_tickets(p_answered text[], p_dead text[]) returns integer
+  language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_forgotten integer;
+begin
+  with settled as (
+    delete from app.push_tickets as k
+     where k.ticket_id = any (p_answered)
+    returning k.ticket_id, k.push_token_id, k.sent_at
+  )
+  delete from public.push_tokens as t
+   using settled as s
+   where s.ticket_id = any (p_dead) and t.id = s.push_token_id and t.updated_at <= s.sent_at;
+  get diagnostics v_forgotten = row_count;
+  return v_forgotten;
+end;
+$$;
+comment on function app.settle_push_tickets(text[], text[]) is
+  'What Expo says became of pushes: p_answered are asked about no more; of those, p_dead went to a device that is not '
+  'registered any longer, which is forgotten unless the app has registered it anew since. Returns how many were.';
+revoke all on function app.settle_push_tickets(text[], text[]) from public, anon, authenticated, service_role;
+grant execute on function app.settle_push_tickets(text[], text[]) to coach_os_worker;
+-- <<< functions_sql/clients/settle_push_tickets.sql
+
+-- >>> functions_sql/clients/strip_national_prefix.sql
+create or replace function app.strip_national_prefix(p_number text, p_region app.phone_regions) returns text
+  language plpgsql immutable parallel safe security invoker set search_path = ''
+as $$
+declare
+  v_groups text[] := regexp_match(p_number, '^(' || p_region.national_prefix || ')');
+  v_stripped text;
+begin
+  if v_groups is null then
+    return p_number;
+  end if;
+  v_stripped := case
+    when p_region.national_prefix_becomes is not null and v_groups[cardinality(v_groups)] is not null
+         and cardinality(v_groups) > 1
+      then regexp_replace(p_number, '^(?:' || p_region.national_prefix || ')', p_region.national_prefix_becomes)
+    else substr(p_number, length(v_groups[1]) + 1)
+  end;
+  -- What looks like a prefix may be the beginning of a number that is one as it stands.
+  return case
+    when p_number ~ ('^(?:' || p_region.pattern || ')$') and v_stripped !~ ('^(?:' || p_region.pattern || ')$')
+      then p_number
+    else v_stripped
+  end;
+end;
+$$;
+comment on function app.strip_national_prefix(text, app.phone_regions) is
+  'Digits as dialled within a country, without what is dialled before a number there, as libphonenumber strips it.';
+revoke all on function app.strip_national_prefix(text, app.phone_regions)
+  from public, anon, authenticated, service_role;
+-- <<< functions_sql/clients/strip_national_prefix.sql
+
+-- >>> functions_sql/clients/submit_onboarding.sql
+create or replace function app.submit_onboarding(
+  p_token uuid, p_answers jsonb, p_waiver_version text, p_now timestamptz
+) returns jsonb
+  language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_client public.clients;
+  v_new public.clients;
+  v_org public.orgs;
+  v_token_sha256 bytea := app.token_hash(p_token);
+  v_answers_sha256 bytea := sha256(convert_to(p_answers::text, 'UTF8'));
+  v_used app.used_onboarding_tokens;
+  v_text text;
+begin
+  -- A second submission waits here for the first, and then finds the link used.
+  select c.* into v_client from public.clients as c where c.onboarding_token = p_token for update;
+  if not found then
+    select u.* into v_used from app.used_onboarding_tokens as u where u.token_sha256 = v_token_sha256;
+    if not found then
+      raise exception using errcode = 'PT404', message = 'token_not_found',
+        hint = 'This link is not, or no longer, valid; ask for a new one.';
+    end if;
+    -- Other answers are not stored, so it must not look as if they were.
+    if v_used.answers_sha256 is distinct from v_answers_sha256 then
+      raise exception using errcode = 'PT409', message = 'onboarding_already_completed',
+        hint = 'This form was sent before; ask your coach to change what is not right.';
+    end if;
+    return jsonb_build_object('status', 'completed');
+  end if;
+  select o.* into v_org from public.orgs as o where o.id = v_client.org_id;
+  v_new := jsonb_populate_record(v_client, app.clean_onboarding(
+    p_answers, app.format_local(p_now, v_org.timezone, 'YYYY-MM-DD')::date, v_org.country_code));
+  v_text := app.waiver_to_sign(v_client.org_id, p_waiver_version);
+  update public.clients as c
+     set full_name = v_new.full_name, email = v_new.email, phone = v_new.phone,
+         date_of_birth = v_new.date_of_birth, gender = v_new.gender,
+         address_line1 = v_new.address_line1, address_line2 = v_new.address_line2, city = v_new.city,
+         state = v_new.state, postcode = v_new.postcode,
+         height_cm = v_new.height_cm, weight_kg = v_new.weight_kg, target_weight_kg = v_new.target_weight_kg,
+         goals = v_new.goals, health_conditions = v_new.health_conditions, injuries = v_new.injuries,
+         medications = v_new.medications, dietary_restrictions = v_new.dietary_restrictions,
+         emergency_contact_name = v_new.emergency_contact_name,
+         emergency_contact_phone = v_new.emergency_contact_phone,
+         onboarding_completed_at = p_now, onboarding_token = null
+   where c.id = v_client.id;
+  insert into public.client_waivers (
+    org_id, client_id, name, status, source, sent_at, signed_at, signed_text, signed_version, signed_ip, created_at
+  )
+  values (v_client.org_id, v_client.id, 'Onboarding Waiver', 'signed', 'onboarding', p_now, p_now,
+          v_text, app.text_version(v_text), app.request_ip(), p_now);
+  -- A coach may give out the same link again: then this use counts.
+  insert into app.used_onboarding_tokens as u (token_sha256, client_id, answers_sha256, used_at)
+  values (v_token_sha256, v_client.id, v_answers_sha256, p_now)
+  on conflict (token_sha256) do update
+     set client_id = excluded.client_id, answers_sha256 = excluded.answers_sha256, used_at = excluded.used_at;
+  if app.queue_coach_sms(
+       v_client.org_id, 'onboarding_completed', jsonb_build_object('client_name', v_new.full_name), 'client',
+       v_client.id, format('onboarding_completed:%s:%s', v_client.id, extract(epoch from p_now)), p_now
+     ) is not null then
+    insert into public.client_communications (org_id, client_id, type, direction, subject, content, created_at)
+    values (v_client.org_id, v_client.id, 'sms', 'outbound', 'Onboarding Completed Notification',
+            'The coach was told by text that the onboarding form is completed.', p_now);
+  end if;
+  return jsonb_build_object('status', 'completed');
+end;
+$$;
+comment on function app.submit_onboarding(uuid, jsonb, text, timestamptz) is
+  'What public.submit_onboarding() promises, at the instant p_now.';
+revoke all on function app.submit_onboarding(uuid, jsonb, text, timestamptz)
+  from public, anon, authenticated, service_role;
+grant execute on function app.submit_onboarding(uuid, jsonb, text, timestamptz) to anon, authenticated, service_role;
+
+create or replace function public.submit_onboarding(p_token uuid, p_answers jsonb, p_waiver_version text default null)
+  returns jsonb
+  language sql volatile security invoker set search_path = ''
+begin atomic
+  select app.submit_onboarding(p_token, p_answers, p_waiver_version, now());
+end;
+comment on function public.submit_onboarding(uuid, jsonb, text) is
+  'Stores a client''s answers, signs the org''s waiver, uses the link up and tells the coach by text where that is '
+  'possible: all or nothing. A field that is left out stays as it is; an empty one becomes null. p_waiver_version: as '
+  'onboarding_form() told, so that nobody signs a text they were not shown. Returns {status: "completed"}, also when '
+  'the same answers come again, which changes nothing. Errors: PT404 token_not_found, PT400 answers_invalid, '
+  'answer_unknown or <field>_invalid, PT409 waiver_changed, PT409 onboarding_already_completed (other answers).';
+revoke all on function public.submit_onboarding(uuid, jsonb, text) from public, anon, authenticated, service_role;
+grant execute on function public.submit_onboarding(uuid, jsonb, text) to anon, authenticated, service_role;
+-- <<< functions_sql/clients/submit_onboarding.sql
+
+-- >>> functions_sql/clients/submit_referral.sql
+create or replace function app.submit_referral(
+  p_code text, p_name text, p_email text, p_phone text, p_message text, p_services text[], p_now timestamptz
+) returns uuid
+  language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_link public.referral_links;
+  v_name text := app.clean_text('name', p_name, 200);
+  v_email text := app.clean_email('email', p_email);
+  v_phone text;
+  v_message text := app.clean_text('message', p_message, 5000, true);
+  v_services text[] := app.clean_list('services', p_services, 20, 200);
+  v_referral_id uuid;
+  v_inquiry_id uuid;
+begin
+  if v_name is null then
+    raise exception using errcode = 'PT400', message = 'name_invalid', hint = 'Give a name of 1 to 200 characters.';
+  end if;
+  if v_email is null then
+    raise exception using errcode = 'PT400', message = 'email_invalid', hint = 'Give an e-mail address.';
+  end if;
+  v_link := app.open_referral_link(p_code, p_now);
+  if v_link.id is null then
+    raise exception using errcode = 'PT404', message = 'referral_not_found',
+      hint = 'This referral link is not, or no longer, valid; ask for a new one.';
+  end if;
+  v_phone := app.clean_phone('phone', p_phone, (select o.country_code from public.orgs as o where o.id = v_link.org_id));
+  perform app.count_visitor(v_link.org_id, p_now);
+  insert into public.referrals as r (
+    org_id, referral_link_id, referred_email, referred_name, clicked_at, signed_up_at, created_at
+  )
+  values (v_link.org_id, v_link.id, v_email, v_name, p_now, p_now, p_now)
+  on conflict (referral_link_id, lower(referred_email)) do nothing
+  returning r.id into v_referral_id;
+  if not found then
+    select r.id into v_referral_id
+      from public.referrals as r
+     where r.referral_link_id = v_link.id and lower(r.referred_email) = lower(v_email);
+    return v_referral_id;
+  end if;
+  insert into public.inquiries as i (
+    org_id, name, email, phone, message, source, referral_code, services_interested, created_at
+  )
+  values (v_link.org_id, v_name, v_email, v_phone, v_message, 'referral', v_link.code, v_services, p_now)
+  returning i.id into v_inquiry_id;
+  update public.referrals as r set inquiry_id = v_inquiry_id where r.id = v_referral_id;
+  update public.referral_links as l set signups = coalesce(l.signups, 0) + 1 where l.id = v_link.id;
+  return v_referral_id;
+end;
+$$;
+comment on function app.submit_referral(text, text, text, text, text, text[], timestamptz) is
+  'What public.submit_referral() promises, at the instant p_now. Returns the id of the sign-up, the same however often '
+  'it is sent.';
+revoke all on function app.submit_referral(text, text, text, text, text, text[], timestamptz)
+  from public, anon, authenticated, service_role;
+grant execute on function app.submit_referral(text, text, text, text, text, text[], timestamptz)
+  to anon, authenticated, service_role;
+
+create or replace function public.submit_referral(
+  p_code text, p_name text, p_email text, p_phone text default null, p_message text default null,
+  p_services text[] default null
+) returns jsonb
+  language sql volatile security invoker set search_path = ''
+begin atomic
+  select jsonb_build_object('status', 'received')
+    from app.submit_referral(p_code, p_name, p_email, p_phone, p_message, p_services, now());
+end;
+comment on function public.submit_referral(text, text, text, text, text, text[]) is
+  'Signs somebody up through a referral link: lead, referral (pending) and the link''s count, all or nothing, once per '
+  'link and e-mail address. Sent again it changes nothing. The answer is always {status: "received"}. Errors: PT400 '
+  '<name|email|phone|message|services>_invalid, PT404 referral_not_found, PT429 too_many_requests.';
+revoke all on function public.submit_referral(text, text, text, text, text, text[])
+  from public, anon, authenticated, service_role;
+grant execute on function public.submit_referral(text, text, text, text, text, text[])
+  to anon, authenticated, service_role;
+-- <<< functions_sql/clients/submit_referral.sql
+
 -- >>> functions_sql/money/account_finding_kinds.sql
 create or replace function app.account_finding_kinds() returns text[]
   language plpgsql immutable parallel safe security invoker set search_path = ''
@@ -1814,6 +2526,136 @@ revoke all on function app.stripe_subjects_to_check(uuid, timestamptz, timestamp
 grant execute on function app.stripe_subjects_to_check(uuid, timestamptz, timestamptz, text[]) to coach_os_worker;
 -- <<< functions_sql/money/stripe_subjects_to_check.sql
 
+-- >>> functions_sql/orgs/audit_exceptions.sql
+-- plpgsql, here and in app.actor_role(): a SQL function is planned anew by every statement that calls it.
+create or replace function app.audit_exceptions(p_table name, out secret text[], out left_out text[])
+  language plpgsql immutable parallel safe security invoker set search_path = ''
+as $$
+begin
+  -- Whoever has one of these is let in by it, or paid by it.
+  secret := case p_table
+    when 'clients' then '{onboarding_token,portal_token}'
+    when 'client_invites' then '{invite_code}'
+    when 'client_waivers' then '{token}'
+    when 'org_payout_settings' then '{bank_account_number,bank_bsb}'
+    when 'subscriptions' then '{manage_url}'
+    else '{}'
+  end;
+  left_out := case p_table
+    when 'bookings' then '{updated_at,text_version,text_version_at}'
+    when 'client_purchases' then '{sessions_remaining}'  -- generated
+    when 'sms_schedules' then '{updated_at,timing_since}'
+    when 'clients' then '{updated_at,phone_e164}'  -- read from phone
+    when 'referral_links' then '{updated_at,clicks,signups}'  -- counters that visitors move
+    else '{updated_at}'
+  end;
+end;
+$$;
+comment on function app.audit_exceptions(name) is
+  'The columns that public.audit_events treats otherwise. secret: that they changed, never what they hold. left_out: '
+  'not at all, because they only keep the books on others; an update of nothing else is none.';
+revoke all on function app.audit_exceptions(name) from public, anon, authenticated, service_role;
+-- <<< functions_sql/orgs/audit_exceptions.sql
+
+-- >>> functions_sql/orgs/check_owner.sql
+create or replace function app.check_owner(p_user_id uuid, p_org_id uuid) returns boolean
+  language plpgsql stable security definer set search_path = ''
+as $$
+begin
+  if not exists (
+    select from public.org_members as m where m.org_id = p_org_id and m.user_id = p_user_id and m.role = 'owner'
+  ) then
+    raise exception using errcode = 'PT404', message = 'org_not_found', hint = 'Choose a business of your own.';
+  end if;
+  return true;
+end;
+$$;
+comment on function app.check_owner(uuid, uuid) is
+  'True when p_user_id (verified by the caller) is an owner of the org. Raises PT404 org_not_found.';
+revoke all on function app.check_owner(uuid, uuid) from public, anon, authenticated, service_role;
+grant execute on function app.check_owner(uuid, uuid) to coach_os_sidecar;
+-- <<< functions_sql/orgs/check_owner.sql
+
+-- >>> functions_sql/orgs/create_org.sql
+create or replace function app.create_org(p_name text, p_timezone text) returns public.orgs
+  language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_user_id uuid := auth.uid();
+  v_org public.orgs;
+begin
+  if v_user_id is null then
+    raise exception using errcode = 'PT401', message = 'sign_in_required',
+      hint = 'Sign in first; an org belongs to the user who creates it.';
+  end if;
+  if coalesce(btrim(p_name), '') = '' or length(p_name) > 200 then
+    raise exception using errcode = 'PT400', message = 'org_name_invalid',
+      hint = 'Give the business a name of 1 to 200 characters.';
+  end if;
+  -- Two tabs that both sign up wait here for each other; the second then finds the first one's org.
+  perform pg_advisory_xact_lock(hashtextextended('app.create_org:' || v_user_id, 0));
+  select o.* into v_org
+    from public.orgs as o
+    join public.org_members as m on m.org_id = o.id
+   where m.user_id = v_user_id
+   order by m.created_at
+   limit 1;
+  if found then
+    return v_org;
+  end if;
+  insert into public.orgs (name, timezone) values (btrim(p_name), p_timezone) returning * into v_org;
+  -- For an admin of the platform, whose orgs are otherwise somebody else's (app.furnish_org); for others done already.
+  insert into public.org_members (org_id, user_id, role) values (v_org.id, v_user_id, 'owner');
+  return v_org;
+end;
+$$;
+comment on function app.create_org(text, text) is 'What public.create_org() promises.';
+revoke all on function app.create_org(text, text) from public, anon, authenticated, service_role;
+grant execute on function app.create_org(text, text) to authenticated;
+
+create or replace function public.create_org(p_name text, p_timezone text default 'Australia/Brisbane')
+  returns public.orgs
+  language sql volatile security invoker set search_path = ''
+begin atomic
+  select app.create_org(p_name, p_timezone);  -- whole, so that a new column of the table changes nothing here
+end;
+comment on function public.create_org(text, text) is
+  'Creates the signed-in user''s org with owner membership, branding, settings rows, session types and text '
+  'schedules, all or nothing. Called again it returns the org the user already belongs to, unchanged. '
+  'p_timezone: IANA name. Errors: PT401 sign_in_required, PT400 org_name_invalid, PT400 timezone_unknown.';
+revoke all on function public.create_org(text, text) from public, anon, authenticated, service_role;
+grant execute on function public.create_org(text, text) to authenticated;
+-- <<< functions_sql/orgs/create_org.sql
+
+-- >>> functions_sql/orgs/furnish_org.sql
+create or replace function app.furnish_org() returns trigger
+  language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  -- Who creates an org owns it; an admin of the platform creates one for somebody else.
+  if new.created_by is not null
+     and not exists (select from public.platform_admins as a where a.user_id = new.created_by and a.role = 'admin') then
+    insert into public.org_members (org_id, user_id, role) values (new.id, new.created_by, 'owner');
+  end if;
+  insert into public.branding (org_id, display_name) values (new.id, new.name);
+  insert into public.booking_settings (org_id, timezone) values (new.id, new.timezone);
+  insert into public.sms_settings (org_id, timezone) values (new.id, new.timezone);
+  perform app.add_default_session_types(new.id);
+  insert into public.sms_schedules (org_id, type, label, mins_offset, body)
+  values (new.id, 'pre_session', 'Reminder the day before', 1440, (app.sms_kind('reminder')).words),
+         (new.id, 'post_session', 'Follow-up', 60, (app.sms_kind('follow_up')).words);
+  return null;
+end;
+$$;
+comment on function app.furnish_org() is
+  'Every org has its owner, branding, settings rows, session types and text schedules from birth.';
+revoke all on function app.furnish_org() from public, anon, authenticated, service_role;
+
+create or replace trigger orgs_furnish
+  after insert on public.orgs
+  for each row execute function app.furnish_org();
+-- <<< functions_sql/orgs/furnish_org.sql
+
 -- >>> functions_sql/orgs/open_findings.sql
 create or replace function app.open_findings(p_area text default null)
   returns table (
@@ -1873,3 +2715,2270 @@ comment on function app.record_findings(text, text[], uuid, text[], jsonb, times
 revoke all on function app.record_findings(text, text[], uuid, text[], jsonb, timestamptz)
   from public, anon, authenticated, service_role;
 -- <<< functions_sql/orgs/record_findings.sql
+
+-- >>> functions_sql/orgs/reread_phones.sql
+create or replace function app.reread_phones() returns trigger
+  language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  update public.clients as c
+     set phone = c.phone
+   where c.org_id = new.id and c.phone is not null
+     and c.phone_e164 is distinct from app.normal_phone(c.phone, new.country_code);
+  return null;
+end;
+$$;
+comment on function app.reread_phones() is
+  'An org in another country: its clients'' numbers are read anew; those typed with their country stay the same.';
+revoke all on function app.reread_phones() from public, anon, authenticated, service_role;
+
+create or replace trigger orgs_reread_phones after update of country_code on public.orgs
+  for each row when (old.country_code <> new.country_code) execute function app.reread_phones();
+-- <<< functions_sql/orgs/reread_phones.sql
+
+-- >>> functions_sql/sms/booking_text.sql
+create or replace function app.booking_text(p_booking public.bookings, p_kind text, p_words text, p_now timestamptz)
+  returns text
+  language plpgsql stable security definer set search_path = ''
+as $$
+declare
+  v_client public.clients;
+  v_org public.orgs;
+  v_to_coach boolean := (app.sms_kind(p_kind)).to_coach;
+  v_remaining integer;
+  v_booked bigint;
+  v_values jsonb;
+begin
+  select c.* into v_client from public.clients as c where c.id = p_booking.client_id and c.org_id = p_booking.org_id;
+  select o.* into v_org from public.orgs as o where o.id = p_booking.org_id;
+  v_values := jsonb_build_object(
+    'client_name', case when v_to_coach then btrim(v_client.full_name)
+                        else split_part(btrim(v_client.full_name), ' ', 1) end,
+    'coach_name', app.coach_name(v_org.id),
+    'session_datetime', app.session_time(p_booking.start_time, v_org.timezone),
+    'location', coalesce(nullif(btrim(p_booking.location_details), ''), replace(p_booking.location_type, '_', ' '))
+  );
+  if strpos(p_words, 'session') > 0 and p_words ~ 'sessions_|session_summary' then
+    select p.sessions_remaining into v_remaining
+      from public.client_purchases as p
+     where p.id = p_booking.purchase_id and p.client_id = v_client.id and p.org_id = v_org.id;
+    select count(*) into v_booked
+      from public.bookings as b
+     where b.client_id = v_client.id and b.start_time > p_now and b.status in ('pending', 'confirmed');
+    v_values := v_values || jsonb_build_object(
+      'sessions_remaining', v_remaining, 'sessions_booked', v_booked,
+      'session_summary',
+        format('Sessions left: %s%s.', v_remaining, case when v_booked > 0 then format(', booked: %s', v_booked) end)
+    );
+  end if;
+  if v_remaining is null then
+    v_values := v_values - 'session_summary';
+  end if;
+  -- What stays empty leaves no gap.
+  return btrim(regexp_replace(app.render_sms_template(p_words, v_values), ' {2,}', ' ', 'g'));
+end;
+$$;
+comment on function app.booking_text(public.bookings, text, text, timestamptz) is
+  'The words of a text about a booking, filled in from the database: times in the org''s zone, the client''s first name '
+  '(in a text to the coach the whole one), sessions_remaining of the booking''s pack, sessions_booked that the client '
+  'has from p_now on, session_summary of both (nothing without a pack).';
+revoke all on function app.booking_text(public.bookings, text, text, timestamptz)
+  from public, anon, authenticated, service_role;
+-- <<< functions_sql/sms/booking_text.sql
+
+-- >>> functions_sql/sms/booking_text_problem.sql
+create or replace function app.booking_text_problem(p_message public.sms_messages, p_booking public.bookings) returns text
+  language plpgsql immutable parallel safe security invoker set search_path = ''
+as $$
+begin
+  return case
+    when p_booking.id is null then 'booking_no_longer_stands'
+    -- That it is off stays true for a client who had it, whatever becomes of it with another one.
+    when p_message.template_key = 'booking_cancelled' and p_message.client_id <> p_booking.client_id then null
+    when p_message.booking_version <> p_booking.text_version then
+      case
+        when p_booking.status = 'cancelled' then 'booking_cancelled'
+        when p_message.client_id <> p_booking.client_id then 'booking_reassigned'
+        when p_message.template_key in ('booking_cancelled', 'client_cancelled') then 'booking_reinstated'
+        else 'booking_moved'
+      end
+    when p_message.template_key in ('booking_confirmation', 'booking_moved', 'reminder', 'unconfirmed_warning') then
+      case
+        when p_booking.status = 'cancelled' then 'booking_cancelled'
+        when p_booking.status <> 'confirmed' then 'booking_no_longer_stands'
+        when p_message.template_key = 'unconfirmed_warning' and p_booking.client_confirmed then 'already_confirmed'
+      end
+    when p_message.template_key = 'follow_up' and p_booking.status <> 'completed' then 'booking_no_longer_stands'
+    when p_message.template_key = 'client_booked' and p_booking.status not in ('pending', 'confirmed')
+      then 'booking_no_longer_stands'
+    when p_message.template_key in ('booking_cancelled', 'client_cancelled') and p_booking.status <> 'cancelled'
+      then 'booking_reinstated'
+  end;
+end;
+$$;
+comment on function app.booking_text_problem(public.sms_messages, public.bookings) is
+  'Why what a text says about its booking no longer holds (docs/errors.md); null: it holds. p_booking is null where it '
+  'has been deleted. A text without a booking_version, or of a kind that is not ours, is held to less.';
+revoke all on function app.booking_text_problem(public.sms_messages, public.bookings)
+  from public, anon, authenticated, service_role;
+-- <<< functions_sql/sms/booking_text_problem.sql
+
+-- >>> functions_sql/sms/bookings_awaiting_reply.sql
+create or replace function app.bookings_awaiting_reply(p_org_id uuid, p_phone text, p_now timestamptz)
+  returns setof public.bookings
+  language plpgsql stable security definer set search_path = ''
+as $$
+begin
+  return query
+  select b.*
+    from public.clients as c
+    join public.bookings as b on b.client_id = c.id and b.org_id = p_org_id
+   where c.org_id = p_org_id and c.phone_e164 = p_phone
+     and b.status = 'confirmed' and b.client_confirmed is not true and b.confirmation_sent_at is not null
+     and b.start_time >= p_now - interval '2 hours'
+   order by b.start_time, b.id;
+end;
+$$;
+comment on function app.bookings_awaiting_reply(uuid, text, timestamptz) is
+  'The bookings that a "Y" from this number (E.164) can confirm, the nearest first: asked about, and begun at most two '
+  'hours ago. Several clients may share a number (a parent''s): the nearest open question of any is meant.';
+revoke all on function app.bookings_awaiting_reply(uuid, text, timestamptz)
+  from public, anon, authenticated, service_role;
+-- <<< functions_sql/sms/bookings_awaiting_reply.sql
+
+-- >>> functions_sql/sms/check_sms_words.sql
+create or replace function app.check_sms_words() returns trigger
+  language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_known text[];
+begin
+  if tg_table_name = 'sms_schedules' then
+    v_known := (app.sms_kind(case new.type when 'pre_session' then 'reminder' else 'follow_up' end)).placeholders;
+    if tg_op = 'INSERT' or (new.type, new.mins_offset) is distinct from (old.type, old.mins_offset)
+       or (new.enabled and not old.enabled) then
+      new.timing_since := now();
+    else
+      new.timing_since := old.timing_since;
+    end if;
+    -- The settings page writes every column with each save; words that have long been there do not stop it.
+    if tg_op = 'UPDATE' and (new.type, new.body) is not distinct from (old.type, old.body) then
+      return new;
+    end if;
+  elsif tg_op = 'UPDATE' and (new.template_key, new.body, new.variables_schema)
+        is not distinct from (old.template_key, old.body, old.variables_schema) then
+    return new;
+  else
+    -- Of another key only the caller knows what it will fill in, and says so here.
+    v_known := coalesce(
+      (app.sms_kind(new.template_key)).placeholders,
+      '{client_name,coach_name}'::text[] || array(
+        select coalesce(v ->> 'name', v #>> '{}')
+          from jsonb_array_elements(case jsonb_typeof(new.variables_schema) when 'array' then new.variables_schema
+                                                                              else '[]' end) as v
+      )
+    );
+  end if;
+  if app.unknown_placeholders(new.body, v_known) is not null then
+    raise exception using errcode = 'PT400', message = 'placeholder_unknown',
+      hint = format('Known here: %s.', (select string_agg(format('{{%s}}', k), ', ') from unnest(v_known) as k));
+  end if;
+  return new;
+end;
+$$;
+comment on function app.check_sms_words() is
+  'Words are saved only with placeholders that can be filled: those of the kind (app.sms_kind), of a template under '
+  'another key client_name, coach_name and those its variables_schema names (["name"] or [{"name": "name"}]). PT400 '
+  'placeholder_unknown. Keeps sms_schedules.timing_since besides.';
+revoke all on function app.check_sms_words() from public, anon, authenticated, service_role;
+
+create or replace trigger sms_schedules_check_words
+  before insert or update of type, mins_offset, body, enabled, timing_since on public.sms_schedules
+  for each row execute function app.check_sms_words();
+create or replace trigger sms_templates_check_words
+  before insert or update of template_key, body, variables_schema on public.sms_templates
+  for each row execute function app.check_sms_words();
+-- <<< functions_sql/sms/check_sms_words.sql
+
+-- >>> functions_sql/sms/claim_sms.sql
+create or replace function app.claim_sms(p_now timestamptz default now(), p_limit integer default 50)
+  returns table (message_id uuid, to_phone text, from_phone text, body text)
+  language plpgsql volatile security definer set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+  v_due uuid[];
+  v_orgs uuid[];
+  v_busy uuid[] := '{}';
+  v_org uuid;
+  v_first boolean := true;
+  v_sending integer;
+begin
+  -- An empty answer means that nothing is due: what only waits or is cancelled does not end the search.
+  loop
+    select array_agg(d.id), array_agg(distinct d.org_id) into v_due, v_orgs
+      from (
+        select m.id, m.org_id
+          from public.sms_messages as m
+         where m.status in ('pending', 'queued') and m.scheduled_for <= p_now and m.org_id <> all (v_busy)
+         order by m.scheduled_for, m.created_at, m.id
+         limit p_limit
+           for update skip locked
+      ) as d;
+    exit when v_due is null;
+    -- Senders count an org's texts in turns; each sees what the one before has claimed. Waited for in one order, and only
+    -- by who holds no other turn, so that nobody waits in a circle.
+    foreach v_org in array array(select o from unnest(v_orgs) as o order by hashtext(o::text)) loop
+      if v_first then
+        perform pg_advisory_xact_lock(7061204, hashtext(v_org::text));
+      elsif not pg_try_advisory_xact_lock(7061204, hashtext(v_org::text)) then
+        v_busy := v_busy || v_org;
+      end if;
+    end loop;
+    v_first := false;
+    return query
+    with examined as (
+      select m.id, m.org_id, m.client_id, m.scheduled_for, m.created_at, m.expires_at, t.twilio_phone_number, o.timezone,
+             t.quiet_hours_start, t.quiet_hours_end, t.max_sms_per_client_per_day as per_day,
+             t.max_sms_per_hour as per_hour,
+             m.template_key = any (t.urgent_kinds) or (m.metadata -> 'quiet_hours_override') = 'true' as urgent,
+             case
+               when t.enabled is not true then 'sms_disabled'
+               when t.twilio_phone_number is null then 'sms_sender_missing'
+               when app.is_phone_suppressed(m.org_id, m.to_phone) then 'number_suppressed'
+               else coalesce(
+                 case when m.related_entity_type = 'booking' then app.booking_text_problem(m, b) end,
+                 app.switch_problem(m.template_key, t, c),
+                 case when m.schedule_id is not null and s.enabled is not true then 'schedule_off' end,
+                 case when m.expires_at <= p_now then 'too_late' end
+               )
+             end as problem
+        from public.sms_messages as m
+        join public.orgs as o on o.id = m.org_id
+        left join public.sms_settings as t on t.org_id = m.org_id
+        left join public.bookings as b on b.id = m.related_entity_id and m.related_entity_type = 'booking'
+        left join public.clients as c on c.id = m.client_id
+        left join public.sms_schedules as s on s.id = m.schedule_id
+       where m.id = any (v_due) and m.org_id <> all (v_busy)
+    ),
+    awake as (
+      select e.*,
+             case when e.urgent then p_now
+                  else app.next_send_time(p_now, e.timezone, e.quiet_hours_start, e.quiet_hours_end) end as quiet_until
+        from examined as e
+    ),
+    -- So many of a client's day, so many of an org's hour, with those of this batch that go before it.
+    days as materialized (
+      select d.client_id, app.client_texts_since(d.client_id, d.since) as sent
+        from (
+          select distinct a.client_id, app.day_start((p_now at time zone a.timezone)::date, a.timezone) as since
+            from awake as a
+           where a.problem is null and a.quiet_until <= p_now and a.client_id is not null and a.per_day is not null
+        ) as d
+    ),
+    of_clients as (
+      select a.id,
+             d.sent + row_number() over (partition by a.client_id order by a.scheduled_for, a.created_at, a.id) as n
+        from awake as a
+        join days as d on d.client_id = a.client_id
+       where a.problem is null and a.quiet_until <= p_now
+    ),
+    hours as materialized (
+      select h.org_id, app.org_texts_since(h.org_id, p_now - interval '1 hour') as sent
+        from (
+          select distinct a.org_id
+            from awake as a where a.problem is null and a.quiet_until <= p_now and a.per_hour is not null
+        ) as h
+    ),
+    of_orgs as (
+      select a.id,
+             h.sent + row_number() over (partition by a.org_id order by a.scheduled_for, a.created_at, a.id) as n
+        from awake as a
+        join hours as h on h.org_id = a.org_id
+        left join of_clients as c on c.id = a.id
+       where a.problem is null and a.quiet_until <= p_now and (c.n <= a.per_day) is not false
+    ),
+    waiting as (
+      select a.*,
+             case
+               when a.problem is not null then null
+               when a.quiet_until > p_now then 'quiet_hours'
+               when c.n > a.per_day then 'client_daily_limit'
+               when o.n > a.per_hour then 'org_hourly_limit'
+             end as wait_for,
+             case
+               when a.quiet_until > p_now then a.quiet_until
+               when c.n > a.per_day then app.day_start((p_now at time zone a.timezone)::date + 1, a.timezone)
+               when o.n > a.per_hour then app.next_turn(a.org_id, p_now, (o.n - a.per_hour)::integer)
+             end as wait_until,
+             case when c.n > a.per_day then a.per_day else a.per_hour end = 0 as never
+        from awake as a
+        left join of_clients as c on c.id = a.id
+        left join of_orgs as o on o.id = a.id
+    ),
+    decided as (
+      select w.id, w.twilio_phone_number, u.until,
+             case
+               when w.problem is not null then w.problem
+               when w.wait_for <> 'quiet_hours' and w.never then w.wait_for
+               when u.until >= w.expires_at then w.wait_for || '_too_late'
+             end as refusal,
+             w.wait_for
+        from waiting as w
+       cross join lateral (
+         select case when w.urgent then w.wait_until
+                     else app.next_send_time(w.wait_until, w.timezone, w.quiet_hours_start, w.quiet_hours_end)
+                end as until
+       ) as u
+    ),
+    claimed as (
+      update public.sms_messages as m
+         set status = case
+               when d.refusal is not null then 'cancelled'
+               when d.wait_for is not null then 'queued'
+               else 'sending'
+             end,
+             error_code = coalesce(d.refusal, d.wait_for),
+             scheduled_for = case when d.refusal is null then coalesce(d.until, m.scheduled_for) else m.scheduled_for end,
+             -- Given up because of its booking or schedule, not because of whom it is for: it may come to hold again.
+             idempotency_key = case when d.refusal ~ '^(booking|schedule)_' then null else m.idempotency_key end,
+             from_phone = case when coalesce(d.refusal, d.wait_for) is null then d.twilio_phone_number
+                               else m.from_phone end,
+             locked_until = case when coalesce(d.refusal, d.wait_for) is null then p_now + interval '5 minutes' end,
+             claimed_at = case when coalesce(d.refusal, d.wait_for) is null then p_now else m.claimed_at end
+        from decided as d
+       where m.id = d.id
+      returning m.id, m.to_phone, m.from_phone, m.body, m.status
+    )
+    select c.id, c.to_phone, c.from_phone, c.body from claimed as c where c.status = 'sending';
+    get diagnostics v_sending = row_count;
+    exit when v_sending > 0;
+  end loop;
+end;
+$$;
+comment on function app.claim_sms(timestamptz, integer) is
+  'Hands out up to p_limit texts due at p_now, each to one caller, after looking again whether it may be sent: what '
+  'holds no more, may not be sent or would come too late is cancelled with the reason; what falls into quiet hours, or '
+  'is more than a client''s day or the org''s hour allows, waits for their end (docs/errors.md; app.explain_sms). The '
+  'day is the org''s. Any number of callers may run it at once.';
+revoke all on function app.claim_sms(timestamptz, integer) from public, anon, authenticated, service_role;
+grant execute on function app.claim_sms(timestamptz, integer) to coach_os_worker;
+-- <<< functions_sql/sms/claim_sms.sql
+
+-- >>> functions_sql/sms/classify_reply.sql
+create or replace function app.classify_reply(p_body text) returns text
+  language plpgsql immutable parallel safe security invoker set search_path = ''
+as $$
+declare
+  v_text text := app.clean_reply(p_body);
+  -- At most one please or thanks on either side.
+  v_bare text := regexp_replace(
+    regexp_replace(v_text, '^(please|thanks|thank you)[ ,.!]+', ''), '[ ,.!]+(please|thanks|thank you)$', '');
+begin
+  return case
+    -- https://help.twilio.com/articles/223134027 (opt-out keywords)
+    when v_text in ('stop', 'stopall', 'stop all', 'unsubscribe', 'cancel', 'end', 'quit', 'revoke', 'optout',
+                    'opt out', 'opt-out') then 'stop'
+    when v_text in ('start', 'unstop') then 'start'
+    when v_text in ('help', 'info') then 'help'
+    -- nfkc makes "?" of most question marks that would be trimmed, but ";" of the Greek one.
+    when normalize(p_body, nfkc) ~ '\?' or p_body ~ '\u037E' then 'other'
+    when v_bare in ('y', 'yes', 'yep', 'yup', 'yeah', 'confirm', 'confirmed', 'i confirm', 'yes confirmed')
+      then 'confirm'
+    when v_bare in ('n', 'no', 'nope') then 'decline'
+    else 'other'
+  end;
+end;
+$$;
+comment on function app.classify_reply(text) is
+  'What a client''s text means, by the whole of it: stop, start, help, confirm, decline, or other. A wrong confirm is '
+  'worse than a missed one, so whatever is not foreseen, questions and conditions too, is other.';
+revoke all on function app.classify_reply(text) from public, anon, authenticated, service_role;
+-- <<< functions_sql/sms/classify_reply.sql
+
+-- >>> functions_sql/sms/clean_reply.sql
+create or replace function app.clean_reply(p_body text) returns text
+  language plpgsql immutable parallel safe security invoker set search_path = ''
+as $$
+begin
+  return lower(regexp_replace(
+    regexp_replace(
+      regexp_replace(
+        regexp_replace(normalize(coalesce(p_body, ''), nfkc),
+          -- What a phone adds unseen: control characters, zero-width and bidi marks, fillers, variation selectors, tags.
+          '[\u0001-\u0008\u000E-\u001F\u007F-\u0084\u0086-\u009F\u00AD\u034F\u061C\u115F\u1160\u17B4\u17B5\u180B-\u180F'
+          '\u200B-\u200F\u202A-\u202E\u2060-\u206F\uFE00-\uFE0F\uFEFF\uFFF9-\uFFFB\U000E0000-\U000E01EF]', '', 'g'),
+        -- Any dash as the one on a keyboard.
+        '[\u2010-\u2015\u2212]', '-', 'g'),
+      -- What a hand adds around it: space, quotes, punctuation. Question marks are no such thing, but ASCII's is, and
+      -- app.classify_reply() looks for that one first.
+      '^[\s!-/:-@\[-`{-~\u0085\u00A1\u00AB\u00B4\u00B7\u00BB\u2016-\u2027\u2030-\u203A\u3001-\u3003\u3008-\u3011]+'
+      '|[\s!-/:-@\[-`{-~\u0085\u00A1\u00AB\u00B4\u00B7\u00BB\u2016-\u2027\u2030-\u203A\u3001-\u3003\u3008-\u3011]+$',
+      '', 'g'),
+    '\s+', ' ', 'g'));
+end;
+$$;
+comment on function app.clean_reply(text) is
+  'A client''s whole text as keywords are looked for in it: NFKC, without invisible characters and without space, quotes '
+  'and punctuation around it, in lower case.';
+revoke all on function app.clean_reply(text) from public, anon, authenticated, service_role;
+-- <<< functions_sql/sms/clean_reply.sql
+
+-- >>> functions_sql/sms/client_texts_since.sql
+create or replace function app.client_texts_since(p_client_id uuid, p_since timestamptz) returns bigint
+  language plpgsql stable security definer set search_path = ''
+as $$
+begin
+  return (
+    select count(*)
+      from public.sms_messages as m
+     where m.client_id = p_client_id and m.claimed_at >= p_since
+       and (m.status in ('sending', 'sent', 'delivered', 'unknown') or m.provider_message_id is not null)
+  );
+end;
+$$;
+comment on function app.client_texts_since(uuid, timestamptz) is
+  'How many texts to a client have been handed to Twilio since then, or may have been; one that it refused does not count.';
+revoke all on function app.client_texts_since(uuid, timestamptz) from public, anon, authenticated, service_role;
+-- <<< functions_sql/sms/client_texts_since.sql
+
+-- >>> functions_sql/sms/coach_name.sql
+create or replace function app.coach_name(p_org_id uuid) returns text
+  language plpgsql stable security definer set search_path = ''
+as $$
+begin
+  return coalesce(
+    (select nullif(btrim(b.display_name), '') from public.branding as b where b.org_id = p_org_id),
+    (select o.name from public.orgs as o where o.id = p_org_id)
+  );
+end;
+$$;
+comment on function app.coach_name(uuid) is
+  'How an org signs its texts: the name of its branding, else its own.';
+revoke all on function app.coach_name(uuid) from public, anon, authenticated, service_role;
+-- <<< functions_sql/sms/coach_name.sql
+
+-- >>> functions_sql/sms/confirm_by_reply.sql
+create or replace function app.confirm_by_reply(p_org public.orgs, p_phone text, p_now timestamptz) returns text
+  language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_booking public.bookings;
+  v_next public.bookings;
+begin
+  loop
+    select b.* into v_booking from app.bookings_awaiting_reply(p_org.id, p_phone, p_now) as b limit 1;
+    if not found then
+      return 'Thanks! There is no session waiting for your confirmation.';
+    end if;
+    -- Cancelled or moved since it was read: the next one is looked for.
+    update public.bookings as b
+       set client_confirmed = true
+     where b.id = v_booking.id and b.status = 'confirmed' and b.client_confirmed is not true
+       and b.start_time = v_booking.start_time;
+    exit when found;
+  end loop;
+  select b.* into v_next from app.bookings_awaiting_reply(p_org.id, p_phone, p_now) as b limit 1;
+  return format('Thanks! Your session on %s is confirmed.', app.session_time(v_booking.start_time, p_org.timezone))
+    || case when v_next.id is null then ''
+            else format(' Reply Y again to confirm %s.', app.session_time(v_next.start_time, p_org.timezone))
+       end;
+end;
+$$;
+comment on function app.confirm_by_reply(public.orgs, text, timestamptz) is
+  'Confirms the nearest booking that a "Y" from this number answers, one per "Y"; returns the answer, which names the '
+  'one confirmed and the one that another "Y" would confirm.';
+revoke all on function app.confirm_by_reply(public.orgs, text, timestamptz)
+  from public, anon, authenticated, service_role;
+-- <<< functions_sql/sms/confirm_by_reply.sql
+
+-- >>> functions_sql/sms/cut_sms.sql
+create or replace function app.cut_sms(p_body text) returns text
+  language plpgsql immutable parallel safe security invoker set search_path = ''
+as $$
+declare
+  v_cut text := p_body;
+  v_room integer := 1600;
+  v_over integer;
+begin
+  if octet_length(p_body) <= v_room then
+    return p_body;
+  end if;
+  loop
+    v_over := length(v_cut) + regexp_count(v_cut, '[\U00010000-\U0010FFFF]') - v_room;
+    exit when v_over <= 0 or v_over is null;
+    -- Room for the dots, and a character is two units at most.
+    v_over := v_over + v_room - 1597;
+    v_room := 1597;
+    v_cut := left(v_cut, -((v_over + 1) / 2));
+  end loop;
+  return case when v_cut = p_body then v_cut else regexp_replace(v_cut, '\s+\S{0,40}$', '') || '...' end;
+end;
+$$;
+comment on function app.cut_sms(text) is
+  'A text no longer than Twilio takes: what has more than 1600 UTF-16 units is cut, after a whole word where there is one '
+  'within the last 40 characters, and ends in "...". '
+  'Source: https://www.twilio.com/docs/messaging/api/message-resource (body)';
+revoke all on function app.cut_sms(text) from public, anon, authenticated, service_role;
+-- <<< functions_sql/sms/cut_sms.sql
+
+-- >>> functions_sql/sms/decide_booking_texts.sql
+create or replace function app.decide_booking_texts(
+  p_old public.bookings, p_new public.bookings, p_by_client boolean, p_now timestamptz
+) returns void
+  language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_made boolean := p_old.id is null;
+  v_changed boolean := p_old.id is not null and p_new.text_version <> p_old.text_version;
+  v_was_ahead boolean := p_old.start_time > p_now;
+  v_off public.bookings := p_old;
+  v_follow_ups uuid[];
+begin
+  if v_changed then
+    -- A decision that was not carried out is given up with its key: should the same come to hold again, it is made anew.
+    with void as (
+      update public.sms_messages as m
+         set status = 'cancelled', error_code = app.booking_text_problem(m, p_new), idempotency_key = null
+       where m.related_entity_id = p_new.id and m.related_entity_type = 'booking' and m.status in ('pending', 'queued')
+         and app.booking_text_problem(m, p_new) is not null
+      returning m.template_key, m.schedule_id
+    )
+    select array_agg(v.schedule_id) filter (where v.template_key = 'follow_up') into v_follow_ups from void as v;
+  elsif p_old.status = 'completed' and p_new.status = 'completed' and p_new.end_time <> p_old.end_time then
+    with void as (
+      update public.sms_messages as m
+         set status = 'cancelled', error_code = 'booking_moved', idempotency_key = null
+       where m.related_entity_id = p_new.id and m.related_entity_type = 'booking' and m.status in ('pending', 'queued')
+         and m.template_key = 'follow_up'
+      returning m.schedule_id
+    )
+    select array_agg(v.schedule_id) into v_follow_ups from void as v;
+  elsif not v_made and (p_new.location_type, p_new.location_details)
+        is distinct from (p_old.location_type, p_old.location_details) then
+    perform app.reword_waiting_texts(p_new, p_now);
+  end if;
+
+  if p_new.status = 'confirmed' and p_new.start_time > p_now
+     and (v_made or v_changed or p_old.status <> 'confirmed') then
+    perform app.queue_booking_sms(
+      p_new,
+      case when v_changed and p_old.status = 'confirmed' and p_new.client_id = p_old.client_id
+           then 'booking_moved' else 'booking_confirmation' end,
+      'confirmation', p_now, p_now
+    );
+    if v_made and p_by_client then
+      perform app.queue_booking_sms(p_new, 'client_booked', 'client_booked', p_now, p_now);
+    end if;
+  end if;
+  if v_was_ahead and (p_new.status = 'cancelled' or p_new.client_id <> p_old.client_id) then
+    -- Who had it is told of what they had.
+    v_off.text_version := p_new.text_version;
+    if p_old.status = 'confirmed' then
+      perform app.queue_booking_sms(v_off, 'booking_cancelled', 'cancellation', p_now, p_now);
+    end if;
+    if p_old.status in ('pending', 'confirmed') and p_new.status = 'cancelled' and p_by_client then
+      perform app.queue_booking_sms(v_off, 'client_cancelled', 'client_cancelled', p_now, p_now);
+    end if;
+  end if;
+  if not v_made and p_new.status = 'completed' then
+    perform app.queue_follow_up(p_new, s, p_now)
+      from public.sms_schedules as s
+     where s.org_id = p_new.org_id and s.type = 'post_session' and s.enabled
+       and (p_old.status <> 'completed' or s.id = any (v_follow_ups));
+  end if;
+end;
+$$;
+comment on function app.decide_booking_texts(public.bookings, public.bookings, boolean, timestamptz) is
+  'What a change of a booking means for the outbox: what waits there and holds no more is cancelled, what now holds is '
+  'queued, each once for this version of the booking (bookings.text_version). p_old: null for a new one. p_by_client: '
+  'the client''s own doing, of which the coach is told.';
+revoke all on function app.decide_booking_texts(public.bookings, public.bookings, boolean, timestamptz)
+  from public, anon, authenticated, service_role;
+-- <<< functions_sql/sms/decide_booking_texts.sql
+
+-- >>> functions_sql/sms/due_reminders.sql
+create or replace function app.due_reminders(p_from timestamptz, p_now timestamptz)
+  returns table (due_at timestamptz, booking public.bookings, schedule public.sms_schedules)
+  language plpgsql stable security definer set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+  v_mins integer := -1;
+  v_ahead interval;
+begin
+  -- One offset after the other, from the index of those in use; at each, the bookings that start that far ahead. What is
+  -- decided already, as most of the last minutes' is, is left out before anything is worked out.
+  loop
+    select s.mins_offset into v_mins
+      from public.sms_schedules as s
+     where s.type = 'pre_session' and s.enabled and s.mins_offset > v_mins
+     order by s.mins_offset
+     limit 1;
+    exit when not found;
+    v_ahead := make_interval(mins => v_mins);
+    return query
+    with undecided as materialized (
+      select b, s
+        from public.bookings as b
+        join public.sms_schedules as s
+          on s.org_id = b.org_id and s.type = 'pre_session' and s.enabled and s.mins_offset = v_mins
+       where b.status = 'confirmed' and b.start_time > p_from + v_ahead and b.start_time <= p_now + v_ahead
+         and b.start_time > p_now
+         -- A booking or a schedule that was not there at its moment has missed it.
+         and b.start_time - v_ahead > b.text_version_at and b.start_time - v_ahead > s.timing_since
+         and not exists (
+           select from public.sms_messages as m
+            where m.idempotency_key = format('reminder:%s:%s:%s', s.id, b.id, b.text_version)
+         )
+    )
+    select (u.b).start_time - v_ahead, u.b, u.s
+      from undecided as u
+      join public.clients as c on c.id = (u.b).client_id and c.phone ~ '\S'
+      join public.sms_settings as t on t.org_id = (u.b).org_id and t.enabled and t.twilio_phone_number is not null
+     where app.switch_problem('reminder', t, c) is null
+       and p_now < app.reminder_use_ends((u.b).start_time - v_ahead, (u.b).start_time, t.timezone, t)
+       -- After a stop, of several only the one whose moment came last.
+       and not exists (
+         select from public.sms_schedules as n
+          where n.org_id = (u.b).org_id and n.type = 'pre_session' and n.enabled and n.mins_offset < v_mins
+            and (u.b).start_time - make_interval(mins => n.mins_offset) <= p_now
+            and (u.b).start_time - make_interval(mins => n.mins_offset)
+                > greatest((u.b).text_version_at, n.timing_since)
+       );
+  end loop;
+  -- The unconfirmed warning: 26 hours ahead, to who was asked a while ago and has not answered.
+  v_ahead := interval '26 hours';
+  return query
+  with undecided as materialized (
+    select b
+      from public.bookings as b
+     where b.status = 'confirmed' and b.start_time > p_from + v_ahead and b.start_time <= p_now + v_ahead
+       and b.start_time > p_now and b.start_time - v_ahead > b.text_version_at
+       and b.client_confirmed is not true and b.confirmation_sent_at <= p_now - interval '2 hours'
+       and not exists (
+         select from public.sms_messages as m
+          where m.idempotency_key = format('unconfirmed:%s:%s', b.id, b.text_version)
+       )
+  )
+  select (u.b).start_time - v_ahead, u.b, null::public.sms_schedules
+    from undecided as u
+    join public.clients as c on c.id = (u.b).client_id and c.phone ~ '\S'
+    join public.sms_settings as t on t.org_id = (u.b).org_id and t.enabled and t.twilio_phone_number is not null
+   where app.switch_problem('unconfirmed_warning', t, c) is null
+     and p_now < app.reminder_use_ends((u.b).start_time - v_ahead, (u.b).start_time, t.timezone, t);
+end;
+$$;
+comment on function app.due_reminders(timestamptz, timestamptz) is
+  'The reminders, and warnings of sessions that nobody has confirmed (schedule is null), whose moment is after p_from and '
+  'by p_now, that are still of use at p_now and not decided on yet.';
+revoke all on function app.due_reminders(timestamptz, timestamptz) from public, anon, authenticated, service_role;
+-- <<< functions_sql/sms/due_reminders.sql
+
+-- >>> functions_sql/sms/explain_sms.sql
+create or replace function app.explain_sms(p_message_id uuid, p_now timestamptz) returns text
+  language plpgsql stable security definer set search_path = ''
+as $$
+declare
+  v_message public.sms_messages;
+  v_settings public.sms_settings;
+  v_timezone text;
+  v_when text;
+begin
+  select m.* into v_message from public.sms_messages as m where m.id = p_message_id;
+  if not found or not app.acts_for_org(v_message.org_id) then
+    raise exception using errcode = 'PT404', message = 'message_not_found', hint = 'Choose one of your texts.';
+  end if;
+  select s.* into v_settings from public.sms_settings as s where s.org_id = v_message.org_id;
+  select o.timezone into v_timezone from public.orgs as o where o.id = v_message.org_id;
+  v_when := app.session_time(v_message.scheduled_for, v_timezone);
+  if v_message.status in ('pending', 'queued') then
+    return case
+      when v_message.scheduled_for <= p_now then 'It is due and is sent as soon as its turn comes.'
+      when v_message.error_code = 'quiet_hours' then
+        format('It waits for the end of your quiet hours and is sent on %s.', v_when)
+      when v_message.error_code = 'client_daily_limit' then
+        format('It waits until %s: your settings allow a client %s texts a day.', v_when,
+               v_settings.max_sms_per_client_per_day)
+      when v_message.error_code = 'org_hourly_limit' then
+        format('It waits until %s: your settings allow %s texts an hour.', v_when, v_settings.max_sms_per_hour)
+      when v_message.error_code is not null then
+        format('It could not be handed over yet (%s) and is tried again on %s.', v_message.error_code, v_when)
+      else format('It is due on %s.', v_when)
+    end;
+  end if;
+  return case v_message.status
+    when 'sending' then 'It is being sent.'
+    when 'sent' then format('It was sent on %s; whether it has arrived is not known yet.',
+                            app.session_time(v_message.sent_at, v_timezone))
+    when 'delivered' then format('It was delivered on %s.', app.session_time(v_message.delivered_at, v_timezone))
+    when 'unknown' then case when v_message.reconcile_at is not null then
+      'It is not known whether it was sent; the provider''s list of messages is being looked through.'
+    else 'Nobody can tell whether it was sent, so it is not sent again by itself. Ask the client.' end
+    else coalesce(
+      case v_message.error_code
+        when 'sms_disabled' then 'Not sent: texting is switched off in your settings.'
+        when 'sms_sender_missing' then 'Not sent: your business has no number to text from.'
+        when 'number_suppressed' then
+          'Not sent: this number must not be texted, because its owner replied STOP or because it cannot be reached.'
+        when 'phone_invalid' then 'Not sent: this is not a phone number that can be texted.'
+        when 'phone_missing' then 'Not sent: the client has no phone number any more.'
+        when 'confirmations_off' then 'Not sent: confirmations are switched off in your settings.'
+        when 'reminders_off' then 'Not sent: reminders are switched off in your settings.'
+        when 'follow_ups_off' then 'Not sent: follow-ups are switched off in your settings.'
+        when 'client_reminders_off' then 'Not sent: reminders are switched off for this client.'
+        when 'client_follow_ups_off' then 'Not sent: follow-ups are switched off for this client.'
+        when 'schedule_off' then 'Not sent: its schedule was switched off or deleted.'
+        when 'schedule_changed' then 'Not sent: its schedule was changed; a new text takes its place where one is due.'
+        when 'booking_moved' then 'Not sent: the session was moved after this was written.'
+        when 'booking_cancelled' then 'Not sent: the session was cancelled.'
+        when 'booking_reassigned' then 'Not sent: the session was given to another client.'
+        when 'booking_reinstated' then 'Not sent: the session takes place after all.'
+        when 'booking_no_longer_stands' then
+          case when v_message.template_key = 'follow_up' then 'Not sent: the session did not take place, or is gone.'
+               else 'Not sent: the session is not confirmed any more, or is gone.' end
+        when 'already_confirmed' then 'Not sent: the client had confirmed by then.'
+        when 'superseded' then 'Not sent: a later reminder of the same session was due as well.'
+        when 'too_late' then 'Not sent: when its turn came, it was too late to be of use.'
+        when 'quiet_hours_too_late' then 'Not sent: it would have been of no use after the end of your quiet hours.'
+        when 'client_daily_limit' then 'Not sent: your settings allow a client no texts.'
+        when 'client_daily_limit_too_late' then
+          format('Not sent: the client had had %s texts that day, and the next day would have been too late.',
+                 v_settings.max_sms_per_client_per_day)
+        when 'org_hourly_limit' then 'Not sent: your settings allow no texts.'
+        when 'org_hourly_limit_too_late' then
+          'Not sent: your settings did not allow more texts that hour, and later would have been too late.'
+        -- https://www.twilio.com/docs/api/errors
+        when '21211' then 'Not sent: this is no valid phone number.'
+        when '21610' then 'Not sent: the owner of this number replied STOP.'
+        when '21614' then 'Not sent: this number cannot receive texts.'
+        when '30003' then 'Not delivered: the phone was switched off or out of reach.'
+        when '30004' then 'Not delivered: the phone''s owner or carrier blocks such texts.'
+        when '30005' then 'Not delivered: this number does not exist or is out of service.'
+        when '30006' then 'Not delivered: a landline, or a carrier that cannot be reached.'
+        when '30007' then 'Not delivered: the carrier took it for spam.'
+      end,
+      format('Not %s (%s).', case when v_message.provider_message_id is null then 'sent' else 'delivered' end,
+             coalesce(v_message.error_code, 'no reason was given'))
+    )
+  end;
+end;
+$$;
+comment on function app.explain_sms(uuid, timestamptz) is
+  'What public.explain_sms() promises, at the instant p_now.';
+revoke all on function app.explain_sms(uuid, timestamptz) from public, anon, authenticated, service_role;
+grant execute on function app.explain_sms(uuid, timestamptz) to authenticated, service_role;
+
+create or replace function public.explain_sms(p_message_id uuid) returns text
+  language sql stable security invoker set search_path = ''
+begin atomic
+  select app.explain_sms(p_message_id, now());
+end;
+comment on function public.explain_sms(uuid) is
+  'What has become of a text, in a sentence for the coach: why it was not sent, or until when it waits and for what, with '
+  'times in the org''s zone. PT404 message_not_found, also for another org''s.';
+revoke all on function public.explain_sms(uuid) from public, anon, authenticated, service_role;
+grant execute on function public.explain_sms(uuid) to authenticated, service_role;
+-- <<< functions_sql/sms/explain_sms.sql
+
+-- >>> functions_sql/sms/follow_phone.sql
+create or replace function app.follow_phone() returns trigger
+  language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  update public.sms_messages as m
+     set to_phone = coalesce(new.phone_e164, m.to_phone),
+         status = case when new.phone_e164 is not null then m.status else 'cancelled' end,
+         error_code = case when new.phone_e164 is not null then m.error_code
+                           when new.phone ~ '\S' then 'phone_invalid'
+                           else 'phone_missing' end
+   where m.client_id = new.id and m.to_phone = old.phone_e164 and m.status in ('pending', 'queued');
+  return null;
+end;
+$$;
+comment on function app.follow_phone() is
+  'When a client''s number changes, the texts that wait go to the new one; without one that can be dialled they are cancelled.';
+revoke all on function app.follow_phone() from public, anon, authenticated, service_role;
+
+create or replace trigger clients_follow_phone
+  after update of phone on public.clients
+  for each row when (new.phone_e164 is distinct from old.phone_e164) execute function app.follow_phone();
+-- <<< functions_sql/sms/follow_phone.sql
+
+-- >>> functions_sql/sms/follow_schedule.sql
+create or replace function app.follow_schedule() returns trigger
+  language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_now timestamptz := now();
+  v_waited uuid[];
+  v_booking public.bookings;
+begin
+  if tg_op <> 'INSERT' then
+    with void as (
+      update public.sms_messages as m
+         set status = 'cancelled', idempotency_key = null,
+             error_code = case when tg_op = 'UPDATE' and new.enabled then 'schedule_changed' else 'schedule_off' end
+       where m.schedule_id = old.id and m.status in ('pending', 'queued')
+      returning m.related_entity_id
+    )
+    select array_agg(v.related_entity_id) into v_waited from void as v;
+  end if;
+  if tg_op = 'DELETE' then
+    return old;
+  end if;
+  if not new.enabled then
+    return null;
+  end if;
+  for v_booking in
+    select b.*
+      from public.bookings as b
+     where b.org_id = new.org_id
+       and case new.type
+             -- A reminder that fell due and waits is due in its new words; what is still to come is the tick's.
+             when 'pre_session' then b.id = any (v_waited) and b.status = 'confirmed' and b.start_time > v_now
+                                     and b.start_time - make_interval(mins => new.mins_offset) <= v_now
+             else b.status = 'completed'
+                  and (b.id = any (v_waited)
+                       or (b.start_time > v_now - make_interval(mins => new.mins_offset) - interval '24 hours'
+                           and b.end_time + make_interval(mins => new.mins_offset) > v_now))
+           end
+     order by b.end_time, b.id
+  loop
+    if new.type = 'pre_session' then
+      perform app.queue_reminder(v_booking, new, v_now);
+    else
+      perform app.queue_follow_up(v_booking, new, v_now);
+    end if;
+  end loop;
+  return null;
+end;
+$$;
+comment on function app.follow_schedule() is
+  'A schedule that is edited, switched off or deleted takes back its texts that wait; edited or switched on it decides '
+  'anew, by its new words and time: on what waited, and on what falls due from now on.';
+revoke all on function app.follow_schedule() from public, anon, authenticated, service_role;
+
+create or replace trigger sms_schedules_follow_insert
+  after insert on public.sms_schedules
+  for each row when (new.enabled and new.type = 'post_session') execute function app.follow_schedule();
+create or replace trigger sms_schedules_follow_update
+  after update of type, mins_offset, body, enabled on public.sms_schedules
+  for each row when (
+    (new.type, new.mins_offset, new.body, new.enabled) is distinct from (old.type, old.mins_offset, old.body, old.enabled)
+  )
+  execute function app.follow_schedule();
+create or replace trigger sms_schedules_follow_delete
+  before delete on public.sms_schedules
+  for each row execute function app.follow_schedule();
+-- <<< functions_sql/sms/follow_schedule.sql
+
+-- >>> functions_sql/sms/follow_timezone.sql
+create or replace function app.follow_timezone() returns trigger
+  language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  perform app.reword_waiting_texts(b, now())
+    from public.bookings as b
+   where b.id in (
+     select m.related_entity_id
+       from public.sms_messages as m
+      where m.org_id = new.id and m.status in ('pending', 'queued') and m.related_entity_type = 'booking'
+   );
+  return null;
+end;
+$$;
+comment on function app.follow_timezone() is
+  'When an org''s time zone changes, the texts that wait tell its times in the new one.';
+revoke all on function app.follow_timezone() from public, anon, authenticated, service_role;
+
+create or replace trigger orgs_follow_timezone
+  after update of timezone on public.orgs
+  for each row when (new.timezone <> old.timezone) execute function app.follow_timezone();
+-- <<< functions_sql/sms/follow_timezone.sql
+
+-- >>> functions_sql/sms/forget_twilio_account.sql
+create or replace function app.forget_twilio_account(p_org_id uuid) returns boolean
+  language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_had boolean;
+begin
+  perform app.check_owner(auth.uid(), p_org_id);
+  delete from app.twilio_accounts as a where a.org_id = p_org_id;
+  v_had := found;
+  if v_had then
+    -- The number is the account's, not the platform's.
+    update public.sms_settings as s
+       set twilio_account_sid = null, twilio_phone_number = null
+     where s.org_id = p_org_id;
+  end if;
+  return v_had;
+end;
+$$;
+comment on function app.forget_twilio_account(uuid) is 'What public.forget_twilio_account() promises.';
+revoke all on function app.forget_twilio_account(uuid) from public, anon, authenticated, service_role;
+grant execute on function app.forget_twilio_account(uuid) to authenticated;
+
+create or replace function public.forget_twilio_account(p_org_id uuid) returns boolean
+  language sql volatile security invoker set search_path = ''
+begin atomic
+  select app.forget_twilio_account(p_org_id);
+end;
+comment on function public.forget_twilio_account(uuid) is
+  'For the owner: the org''s own Twilio account is forgotten, with its number; it texts again when the platform gives it '
+  'one. False: it had none. Error: PT404 org_not_found.';
+revoke all on function public.forget_twilio_account(uuid) from public, anon, authenticated, service_role;
+grant execute on function public.forget_twilio_account(uuid) to authenticated;
+-- <<< functions_sql/sms/forget_twilio_account.sql
+
+-- >>> functions_sql/sms/insert_sms_from_service.sql
+create or replace function app.insert_sms_from_service(
+  p_org_id uuid, p_client_id uuid, p_template_key text, p_variables jsonb, p_scheduled_for timestamptz,
+  p_related_entity_type text, p_related_entity_id uuid, p_idempotency_key text
+) returns uuid
+  language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_template public.sms_templates;
+  v_message_id uuid;
+  v_refusal text;
+begin
+  select t.* into v_template
+    from public.sms_templates as t
+   where t.org_id = p_org_id and t.template_key = p_template_key and t.is_active
+   order by t.version desc
+   limit 1;
+  if not found then
+    v_refusal := 'template_not_found';
+  elsif exists (
+    select from public.clients as c
+     where c.id = p_client_id and c.org_id = p_org_id and c.phone ~ '\S' and c.phone_e164 is null
+  ) then
+    v_refusal := 'phone_invalid';
+  else
+    select i.message_id, i.refusal into v_message_id, v_refusal
+      from app.insert_sms_direct(
+        p_org_id, p_client_id,
+        app.render_sms_template(
+          v_template.body,
+          jsonb_build_object(
+            'client_name', (select split_part(btrim(c.full_name), ' ', 1) from public.clients as c
+                             where c.id = p_client_id and c.org_id = p_org_id),
+            'coach_name', app.coach_name(p_org_id)
+          ) || case jsonb_typeof(p_variables) when 'object' then p_variables else '{}' end
+        ),
+        p_scheduled_for,
+        p_related_entity_type, p_related_entity_id, p_idempotency_key, p_template_key, v_template.id, p_variables
+      ) as i;
+  end if;
+  if v_refusal is not null then
+    raise exception using
+      errcode = case
+        when v_refusal like '%\_not\_found' then 'PT404'
+        when v_refusal like '%\_invalid' then 'PT400'
+        else 'PT409'
+      end,
+      message = v_refusal,
+      hint = 'The text was not queued; docs/errors.md says what this code means.';
+  end if;
+  return v_message_id;
+end;
+$$;
+comment on function app.insert_sms_from_service(uuid, uuid, text, jsonb, timestamptz, text, uuid, text) is
+  'What public.insert_sms_from_service() promises.';
+revoke all on function app.insert_sms_from_service(uuid, uuid, text, jsonb, timestamptz, text, uuid, text)
+  from public, anon, authenticated, service_role;
+grant execute on function app.insert_sms_from_service(uuid, uuid, text, jsonb, timestamptz, text, uuid, text)
+  to service_role;
+
+create or replace function public.insert_sms_from_service(
+  p_org_id uuid, p_client_id uuid, p_template_key text, p_variables jsonb default '{}',
+  p_scheduled_for timestamptz default now(), p_related_entity_type text default null,
+  p_related_entity_id uuid default null, p_idempotency_key text default null
+) returns uuid
+  language sql volatile security invoker set search_path = ''
+begin atomic
+  select app.insert_sms_from_service(p_org_id, p_client_id, p_template_key, p_variables,
+                                     coalesce(p_scheduled_for, now()), p_related_entity_type, p_related_entity_id,
+                                     p_idempotency_key);
+end;
+comment on function public.insert_sms_from_service(uuid, uuid, text, jsonb, timestamptz, text, uuid, text) is
+  'Queues a text to an org''s client with the words of the newest active version of a template, from p_scheduled_for '
+  'on (default now), filled in from p_variables; client_name and coach_name need not be among them. Its id, always. '
+  'Errors: PT404 template_not_found, client_not_found, booking_not_found; PT400 phone_invalid (the client''s number '
+  'cannot be read), sms_body_invalid; PT409 phone_missing, '
+  'number_suppressed, sms_disabled, sms_sender_missing, sms_already_queued (the key was used before).';
+revoke all on function public.insert_sms_from_service(uuid, uuid, text, jsonb, timestamptz, text, uuid, text)
+  from public, anon, authenticated, service_role;
+grant execute on function public.insert_sms_from_service(uuid, uuid, text, jsonb, timestamptz, text, uuid, text)
+  to service_role;
+-- <<< functions_sql/sms/insert_sms_from_service.sql
+
+-- >>> functions_sql/sms/is_phone_suppressed.sql
+create or replace function app.is_phone_suppressed(p_org_id uuid, p_phone text) returns boolean
+  language plpgsql stable security definer set search_path = ''
+as $$
+begin
+  return exists (
+    select from public.sms_suppression as x
+     where x.org_id = p_org_id
+       and x.phone = case
+             when p_phone ~ '^\+[1-9][0-9]{6,14}$' then p_phone
+             else coalesce(
+               app.normal_phone(p_phone, (select o.country_code from public.orgs as o where o.id = p_org_id)), p_phone)
+           end
+  );
+end;
+$$;
+comment on function app.is_phone_suppressed(uuid, text) is 'What public.is_phone_suppressed() promises.';
+revoke all on function app.is_phone_suppressed(uuid, text) from public, anon, authenticated, service_role;
+grant execute on function app.is_phone_suppressed(uuid, text) to service_role;
+
+create or replace function public.is_phone_suppressed(p_org_id uuid, p_phone text) returns boolean
+  language sql stable security invoker set search_path = ''
+begin atomic
+  select app.is_phone_suppressed(p_org_id, p_phone);
+end;
+comment on function public.is_phone_suppressed(uuid, text) is
+  'True when this org must not text this number, however it is written: the client said STOP, or it cannot be reached. '
+  'Another org''s suppressions do not count.';
+revoke all on function public.is_phone_suppressed(uuid, text) from public, anon, authenticated, service_role;
+grant execute on function public.is_phone_suppressed(uuid, text) to service_role;
+-- <<< functions_sql/sms/is_phone_suppressed.sql
+
+-- >>> functions_sql/sms/keep_reply.sql
+create or replace function app.keep_reply(p_client_id uuid, p_org_id uuid, p_body text, p_now timestamptz)
+  returns void
+  language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  insert into public.message_threads (org_id, client_id) values (p_org_id, p_client_id)
+  on conflict (org_id, client_id) do nothing;
+  insert into public.messages (org_id, thread_id, created_at, sender_type, body)
+  select t.org_id, t.id, p_now, 'client', p_body
+    from public.message_threads as t
+   where t.org_id = p_org_id and t.client_id = p_client_id;
+  insert into public.client_communications (org_id, client_id, type, direction, subject, content, created_at)
+  values (p_org_id, p_client_id, 'sms', 'inbound', 'Text from the client', p_body, p_now);
+end;
+$$;
+comment on function app.keep_reply(uuid, uuid, text, timestamptz) is
+  'A client''s text where the coach reads it: unread in their conversation, and on the client''s page.';
+revoke all on function app.keep_reply(uuid, uuid, text, timestamptz) from public, anon, authenticated, service_role;
+-- <<< functions_sql/sms/keep_reply.sql
+
+-- >>> functions_sql/sms/known_sms_ids.sql
+create or replace function app.known_sms_ids(p_provider_message_ids text[]) returns text[]
+  language plpgsql stable security definer set search_path = ''
+as $$
+begin
+  return array(
+    select m.provider_message_id
+      from public.sms_messages as m
+     where m.provider_message_id = any (p_provider_message_ids)
+  );
+end;
+$$;
+comment on function app.known_sms_ids(text[]) is 'Those of Twilio''s message ids that a text of ours has already.';
+revoke all on function app.known_sms_ids(text[]) from public, anon, authenticated, service_role;
+grant execute on function app.known_sms_ids(text[]) to coach_os_worker;
+-- <<< functions_sql/sms/known_sms_ids.sql
+
+-- >>> functions_sql/sms/next_turn.sql
+create or replace function app.next_turn(p_org_id uuid, p_now timestamptz, p_over integer) returns timestamptz
+  language plpgsql stable security definer set search_path = ''
+as $$
+begin
+  return interval '1 hour' + coalesce(
+    (
+      select m.claimed_at
+        from public.sms_messages as m
+       where m.org_id = p_org_id and m.claimed_at > p_now - interval '1 hour'
+         and (m.status in ('sending', 'sent', 'delivered', 'unknown') or m.provider_message_id is not null)
+       order by m.claimed_at
+      offset p_over - 1
+       limit 1
+    ),
+    p_now
+  );
+end;
+$$;
+comment on function app.next_turn(uuid, timestamptz, integer) is
+  'When an org that has sent all that its hour allows may send again, for the p_over-th of those that wait (1: the first): '
+  'as each text of the last hour is an hour old, one more may go.';
+revoke all on function app.next_turn(uuid, timestamptz, integer) from public, anon, authenticated, service_role;
+-- <<< functions_sql/sms/next_turn.sql
+
+-- >>> functions_sql/sms/org_texts_since.sql
+create or replace function app.org_texts_since(p_org_id uuid, p_since timestamptz) returns bigint
+  language plpgsql stable security definer set search_path = ''
+as $$
+begin
+  return (
+    select count(*)
+      from public.sms_messages as m
+     where m.org_id = p_org_id and m.claimed_at > p_since
+       and (m.status in ('sending', 'sent', 'delivered', 'unknown') or m.provider_message_id is not null)
+  );
+end;
+$$;
+comment on function app.org_texts_since(uuid, timestamptz) is
+  'How many texts of an org have been handed to Twilio after that instant, or may have been; one that it refused does '
+  'not count.';
+revoke all on function app.org_texts_since(uuid, timestamptz) from public, anon, authenticated, service_role;
+-- <<< functions_sql/sms/org_texts_since.sql
+
+-- >>> functions_sql/sms/prepare_sms.sql
+create or replace function app.prepare_sms() returns trigger
+  language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_booking public.bookings;
+begin
+  if tg_op = 'INSERT' and new.related_entity_type = 'booking' and (new.booking_version is null or new.expires_at is null) then
+    select b.* into v_booking from public.bookings as b where b.id = new.related_entity_id;
+    new.booking_version := coalesce(new.booking_version, v_booking.text_version);
+    new.expires_at := coalesce(
+      new.expires_at,
+      app.text_use_ends(new.template_key, new.scheduled_for, v_booking.start_time, v_booking.end_time)
+    );
+  end if;
+  new.segments := (app.sms_segments(new.body)).segments;
+  return new;
+end;
+$$;
+comment on function app.prepare_sms() is
+  'What every text in the outbox carries, whichever way it came: in how many segments it is sent and, about a booking, '
+  'what of the booking it was written for and until when it is of use.';
+revoke all on function app.prepare_sms() from public, anon, authenticated, service_role;
+
+create or replace trigger sms_messages_prepare before insert or update of body, segments on public.sms_messages
+  for each row execute function app.prepare_sms();
+-- <<< functions_sql/sms/prepare_sms.sql
+
+-- >>> functions_sql/sms/queue_booking_sms.sql
+create or replace function app.queue_booking_sms(
+  p_booking public.bookings, p_kind text, p_key text, p_scheduled_for timestamptz, p_now timestamptz,
+  p_schedule public.sms_schedules default null, p_expires_at timestamptz default null
+) returns uuid
+  language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_settings public.sms_settings;
+  v_client public.clients;
+  v_words text := p_schedule.body;
+  v_template_id uuid;
+  v_message_id uuid;
+begin
+  select s.* into v_settings from public.sms_settings as s where s.org_id = p_booking.org_id;
+  select c.* into v_client from public.clients as c where c.id = p_booking.client_id and c.org_id = p_booking.org_id;
+  if app.switch_problem(p_kind, v_settings, v_client) is not null then
+    return null;
+  end if;
+  if v_words is null then
+    select w.words, w.template_id into v_words, v_template_id from app.sms_words(p_booking.org_id, p_kind) as w;
+  end if;
+  select q.message_id into v_message_id from app.queue_sms(
+    p_booking.org_id, p_booking.client_id, app.booking_text(p_booking, p_kind, v_words, p_now), p_scheduled_for,
+    'booking', p_booking.id, format('%s:%s:%s', p_key, p_booking.id, p_booking.text_version), p_kind, v_template_id,
+    p_to_coach => (app.sms_kind(p_kind)).to_coach, p_booking_version => p_booking.text_version,
+    p_schedule_id => p_schedule.id,
+    p_expires_at => coalesce(p_expires_at,
+                             app.text_use_ends(p_kind, p_scheduled_for, p_booking.start_time, p_booking.end_time))
+  ) as q;
+  return v_message_id;
+end;
+$$;
+comment on function app.queue_booking_sms(
+  public.bookings, text, text, timestamptz, timestamptz, public.sms_schedules, timestamptz
+) is
+  'Decides on a text about a booking, once for p_key, booking and text_version: writes it to the outbox with the words '
+  'of the schedule, else of the kind (app.sms_words). Null: decided before, switched off, or for a reason that '
+  'app.queue_sms() knows.';
+revoke all on function app.queue_booking_sms(
+  public.bookings, text, text, timestamptz, timestamptz, public.sms_schedules, timestamptz
+) from public, anon, authenticated, service_role;
+-- <<< functions_sql/sms/queue_booking_sms.sql
+
+-- >>> functions_sql/sms/queue_booking_texts.sql
+create or replace function app.queue_booking_texts() returns trigger
+  language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  perform app.decide_booking_texts(
+    old, new,
+    case when new.status = 'cancelled' or (tg_op = 'INSERT' and new.booking_source = 'client')
+         then app.acts_as_client(new.org_id) else false end,
+    now()
+  );
+  return null;
+end;
+$$;
+comment on function app.queue_booking_texts() is
+  'Whoever changes a booking decides on its texts, in the same transaction: app.decide_booking_texts().';
+revoke all on function app.queue_booking_texts() from public, anon, authenticated, service_role;
+
+-- After bookings_settle (triggers fire by name), so that a follow-up counts the session just used.
+create or replace trigger bookings_texts
+  after insert or update of status, start_time, end_time, client_id, location_type, location_details on public.bookings
+  for each row execute function app.queue_booking_texts();
+-- <<< functions_sql/sms/queue_booking_texts.sql
+
+-- >>> functions_sql/sms/queue_coach_sms.sql
+create or replace function app.queue_coach_sms(
+  p_org_id uuid, p_kind text, p_values jsonb, p_entity_type text, p_entity_id uuid, p_key text, p_now timestamptz
+) returns uuid
+  language sql volatile security definer set search_path = ''
+as $$
+  select q.message_id
+    from app.sms_words(p_org_id, p_kind) as w,
+         app.queue_sms(p_org_id, null, app.render_sms_template(w.words, p_values), p_now, p_entity_type, p_entity_id,
+                       p_key, p_kind, w.template_id, p_to_coach => true) as q;
+$$;
+comment on function app.queue_coach_sms(uuid, text, jsonb, text, uuid, text, timestamptz) is
+  'Writes a text to the coach to the outbox, once per key, due at p_now, with the org''s words for its kind filled in '
+  'from p_values. Null: not queued, for a reason that app.queue_sms() knows.';
+revoke all on function app.queue_coach_sms(uuid, text, jsonb, text, uuid, text, timestamptz)
+  from public, anon, authenticated, service_role;
+-- <<< functions_sql/sms/queue_coach_sms.sql
+
+-- >>> functions_sql/sms/queue_follow_up.sql
+create or replace function app.queue_follow_up(
+  p_booking public.bookings, p_schedule public.sms_schedules, p_now timestamptz
+) returns uuid
+  language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  return app.queue_booking_sms(
+    p_booking, 'follow_up', format('follow_up:%s', p_schedule.id),
+    p_booking.end_time + make_interval(mins => p_schedule.mins_offset), p_now, p_schedule
+  );
+end;
+$$;
+comment on function app.queue_follow_up(public.bookings, public.sms_schedules, timestamptz) is
+  'Decides on the text of a post_session schedule about a completed booking, due that long after its end: '
+  'app.queue_booking_sms().';
+revoke all on function app.queue_follow_up(public.bookings, public.sms_schedules, timestamptz)
+  from public, anon, authenticated, service_role;
+-- <<< functions_sql/sms/queue_follow_up.sql
+
+-- >>> functions_sql/sms/queue_reminder.sql
+create or replace function app.queue_reminder(
+  p_booking public.bookings, p_schedule public.sms_schedules, p_now timestamptz
+) returns uuid
+  language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_due_at timestamptz := p_booking.start_time - make_interval(mins => p_schedule.mins_offset);
+  v_settings public.sms_settings;
+  v_message_id uuid;
+begin
+  select s.* into v_settings from public.sms_settings as s where s.org_id = p_booking.org_id;
+  v_message_id := app.queue_booking_sms(
+    p_booking, 'reminder', format('reminder:%s', p_schedule.id), v_due_at, p_now, p_schedule,
+    app.reminder_use_ends(v_due_at, p_booking.start_time, v_settings.timezone, v_settings)
+  );
+  if v_message_id is not null then
+    -- An earlier one that still waits, for the end of quiet hours, would come together with this one.
+    update public.sms_messages as m
+       set status = 'cancelled', error_code = 'superseded'
+      from public.sms_schedules as s
+     where m.related_entity_id = p_booking.id and m.template_key = 'reminder' and m.status in ('pending', 'queued')
+       and s.id = m.schedule_id and s.mins_offset > p_schedule.mins_offset;
+  end if;
+  return v_message_id;
+end;
+$$;
+comment on function app.queue_reminder(public.bookings, public.sms_schedules, timestamptz) is
+  'Decides on the text of a pre_session schedule about a booking to come: app.queue_booking_sms(). An earlier reminder '
+  'of it that still waits gives way.';
+revoke all on function app.queue_reminder(public.bookings, public.sms_schedules, timestamptz)
+  from public, anon, authenticated, service_role;
+-- <<< functions_sql/sms/queue_reminder.sql
+
+-- >>> functions_sql/sms/queue_reminders.sql
+create or replace function app.queue_reminders(p_now timestamptz default now(), p_limit integer default 500)
+  returns integer
+  language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_until timestamptz;
+  v_from timestamptz := p_now - interval '37 hours';
+  v_due record;
+  v_settings public.sms_settings;
+  v_queued integer := 0;
+begin
+  select r.queued_until into v_until from app.reminder_progress as r for no key update skip locked;
+  if not found then
+    return 0;  -- another worker is at it
+  end if;
+  -- As far back as something may still be of use: quiet hours end within a day, and then half a day. Mostly less far, only
+  -- to where the last tick ended, and a little more: a booking may be committed after the moment it was made in, and two
+  -- workers' clocks differ. After a clock that was wrong by more has been put right: all of it.
+  if v_until <= p_now + interval '5 minutes' then
+    v_from := greatest(v_from, v_until - interval '5 minutes');
+  end if;
+  for v_due in
+    select d.due_at, d.booking, d.schedule
+      from app.due_reminders(v_from, p_now) as d
+     order by d.due_at, (d.booking).id
+     limit p_limit
+  loop
+    if (v_due.schedule).id is not null then
+      perform app.queue_reminder(v_due.booking, v_due.schedule, p_now);
+    else
+      select s.* into v_settings from public.sms_settings as s where s.org_id = (v_due.booking).org_id;
+      perform app.queue_booking_sms(
+        v_due.booking, 'unconfirmed_warning', 'unconfirmed', v_due.due_at, p_now, null,
+        app.reminder_use_ends(v_due.due_at, (v_due.booking).start_time, v_settings.timezone, v_settings)
+      );
+    end if;
+    v_queued := v_queued + 1;
+  end loop;
+  -- A full batch has left something behind it.
+  v_until := case when v_queued = p_limit then v_due.due_at else p_now end;
+  update app.reminder_progress as r set queued_until = v_until where r.queued_until <> v_until;
+  return v_queued;
+end;
+$$;
+comment on function app.queue_reminders(timestamptz, integer) is
+  'Writes up to p_limit reminders and unconfirmed warnings that have come due by p_now to the outbox, and says how many; '
+  'as many as p_limit: call again. After a stop of the worker only what is still of use (app.reminder_use_ends). Any '
+  'number of callers may run it at once: one works, the others return 0.';
+revoke all on function app.queue_reminders(timestamptz, integer) from public, anon, authenticated, service_role;
+grant execute on function app.queue_reminders(timestamptz, integer) to coach_os_worker;
+-- <<< functions_sql/sms/queue_reminders.sql
+
+-- >>> functions_sql/sms/queue_sms.sql
+create or replace function app.queue_sms(
+  p_org_id uuid, p_client_id uuid, p_body text, p_scheduled_for timestamptz, p_related_entity_type text,
+  p_related_entity_id uuid, p_idempotency_key text, p_template_key text default null, p_template_id uuid default null,
+  p_variables jsonb default null, p_to_coach boolean default false, p_booking_version integer default null,
+  p_schedule_id uuid default null, p_expires_at timestamptz default null, out message_id uuid, out refusal text
+)
+  language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_to text;
+  v_from text;
+begin
+  -- Whether it may be sent is looked at again when it is (app.claim_sms): what changes until then is honoured there.
+  select case
+           when c.id is null and not p_to_coach then 'client_not_found'
+           when coalesce(p.phone, '') !~ '\S' then 'phone_missing'
+           when s.enabled is not true then 'sms_disabled'
+           when s.twilio_phone_number is null then 'sms_sender_missing'
+         end,
+         p.phone, s.twilio_phone_number
+    into refusal, v_to, v_from
+    from (values (p_org_id)) as o (id)
+    left join public.orgs as g on g.id = o.id
+    left join public.clients as c on c.id = p_client_id and c.org_id = o.id
+    left join public.sms_settings as s on s.org_id = o.id
+    left join public.booking_settings as b on b.org_id = o.id
+    -- A coach writes whatever helps into that field; a text needs a number.
+   cross join lateral (select case
+             -- What cannot be dialled is written down too, and fails with its reason (app.read_sms_phone).
+             when not p_to_coach then coalesce(c.phone_e164, c.phone)
+             else app.normal_phone(b.notify_phone, g.country_code)
+           end) as p (phone);
+  if refusal is not null then
+    return;
+  end if;
+  -- What goes to the coach is not the client's: it is not counted as one of their texts.
+  insert into public.sms_messages as m (
+    org_id, client_id, to_phone, from_phone, template_id, template_key, body, variables, related_entity_type,
+    related_entity_id, scheduled_for, idempotency_key, booking_version, schedule_id, expires_at
+  )
+  values (
+    p_org_id, case when not p_to_coach then p_client_id end, v_to, v_from, p_template_id, p_template_key,
+    app.cut_sms(p_body), p_variables, p_related_entity_type, p_related_entity_id, p_scheduled_for, p_idempotency_key,
+    p_booking_version, p_schedule_id, p_expires_at
+  )
+  on conflict (idempotency_key) do nothing
+  returning m.id into message_id;
+  if message_id is null then
+    refusal := 'sms_already_queued';
+  end if;
+end;
+$$;
+comment on function app.queue_sms(
+  uuid, uuid, text, timestamptz, text, uuid, text, text, uuid, jsonb, boolean, integer, uuid, timestamptz
+) is
+  'The one way into the outbox: a text to an org''s client or, p_to_coach, to the coach''s own phone '
+  '(booking_settings.notify_phone), from the org''s number, once per key (null: no key). What is too long is cut '
+  '(app.cut_sms). Answers the message''s id, or why there is none: client_not_found (also another org''s), '
+  'phone_missing, sms_disabled (or no settings), sms_sender_missing, sms_already_queued. Suppressed numbers are the '
+  'sender''s to refuse: there the refusal stays visible, and a START in the meantime counts.';
+revoke all on function app.queue_sms(
+  uuid, uuid, text, timestamptz, text, uuid, text, text, uuid, jsonb, boolean, integer, uuid, timestamptz
+) from public, anon, authenticated, service_role;
+-- <<< functions_sql/sms/queue_sms.sql
+
+-- >>> functions_sql/sms/read_sms_phone.sql
+create or replace function app.read_sms_phone() returns trigger
+  language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_phone text;
+begin
+  v_phone := app.normal_phone(new.to_phone, (select o.country_code from public.orgs as o where o.id = new.org_id));
+  if v_phone is not null then
+    new.to_phone := v_phone;
+  elsif new.status in ('pending', 'queued') then
+    -- Not refused: that would undo the booking which this text is about. It says why it is not sent.
+    new.status := 'failed';
+    new.error_code := 'phone_invalid';
+    new.failed_at := now();
+  end if;
+  return new;
+end;
+$$;
+comment on function app.read_sms_phone() is
+  'Whatever queues a text, it goes to a number in E.164 (app.normal_phone); one that is none fails at once, with the '
+  'reason phone_invalid.';
+revoke all on function app.read_sms_phone() from public, anon, authenticated, service_role;
+
+create or replace trigger sms_messages_read_phone before insert on public.sms_messages
+  for each row when (new.to_phone !~ '^\+[1-9][0-9]{6,14}$') execute function app.read_sms_phone();
+-- <<< functions_sql/sms/read_sms_phone.sql
+
+-- >>> functions_sql/sms/read_suppressed_phone.sql
+create or replace function app.read_suppressed_phone() returns trigger
+  language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  new.phone := coalesce(
+    app.normal_phone(new.phone, (select o.country_code from public.orgs as o where o.id = new.org_id)), new.phone);
+  return new;
+end;
+$$;
+comment on function app.read_suppressed_phone() is
+  'A number that must not be texted is kept as texts are addressed, in E.164, however it was written down.';
+revoke all on function app.read_suppressed_phone() from public, anon, authenticated, service_role;
+
+create or replace trigger sms_suppression_read_phone before insert or update of phone on public.sms_suppression
+  for each row when (new.phone !~ '^\+[1-9][0-9]{6,14}$') execute function app.read_suppressed_phone();
+-- <<< functions_sql/sms/read_suppressed_phone.sql
+
+-- >>> functions_sql/sms/receive_sms.sql
+create or replace function app.receive_sms(
+  p_message_sid text, p_from text, p_to text, p_body text, p_now timestamptz default now(),
+  p_opt_out_type text default null, p_media integer default 0, p_account_sid text default null
+) returns text
+  language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_org public.orgs;
+  v_name text;
+  v_client_id uuid;
+  v_opted_out boolean;
+  v_kind text;
+  v_answer text;
+  -- With these Twilio itself answers and blocks or unblocks; with anything else it does not.
+  -- https://help.twilio.com/articles/223134027
+  v_twilio_answers constant boolean := coalesce(p_opt_out_type in ('STOP', 'START', 'HELP'), false)
+    or upper(btrim(coalesce(p_body, ''))) in ('STOP', 'STOPALL', 'UNSUBSCRIBE', 'CANCEL', 'END', 'QUIT', 'REVOKE', 'OPTOUT', 'START',
+                                'YES', 'UNSTOP', 'HELP', 'INFO');
+begin
+  select o.* into v_org
+    from public.sms_settings as s
+    join public.orgs as o on o.id = s.org_id
+    left join app.twilio_accounts as a on a.org_id = s.org_id
+   where s.twilio_phone_number = p_to and a.account_sid is not distinct from p_account_sid;
+  if not found then
+    return null;
+  end if;
+  -- Texts from one number are taken one after the other: each "Y" its own booking, and the last STOP or START counts.
+  perform pg_advisory_xact_lock(hashtextextended('receive_sms ' || v_org.id || p_from, 0));
+  v_opted_out := exists (
+    select from public.sms_suppression as x where x.org_id = v_org.id and x.phone = p_from and x.reason = 'opt_out'
+  );
+  v_kind := case
+    when p_opt_out_type in ('STOP', 'START', 'HELP') then lower(p_opt_out_type)
+    when v_opted_out and app.clean_reply(p_body) = 'yes' then 'start'
+    else app.classify_reply(p_body)
+  end;
+  insert into public.sms_events
+    (org_id, provider_message_id, event_type, event_status, dedupe_key, processed_at)
+  values (v_org.id, p_message_sid, 'inbound', v_kind, 'inbound:' || p_message_sid, p_now)
+  on conflict (dedupe_key) do nothing;
+  if not found then
+    return null;  -- the same message again: Twilio repeats a webhook it did not hear answered
+  end if;
+  v_name := coalesce((select nullif(btrim(b.display_name), '') from public.branding as b where b.org_id = v_org.id),
+                     v_org.name);
+  -- Of several who share the number the one whom the org texted last, as far as it shows.
+  select c.id into v_client_id
+    from public.clients as c
+   where c.org_id = v_org.id and c.phone_e164 = p_from
+   order by (select max(m.created_at) from public.sms_messages as m where m.client_id = c.id and m.org_id = v_org.id)
+              desc nulls last, c.created_at, c.id
+   limit 1;
+
+  case v_kind
+    when 'stop' then
+      insert into public.sms_suppression as x (org_id, phone, reason, source, client_id)
+      values (v_org.id, p_from, 'opt_out', 'webhook', v_client_id)
+      on conflict (org_id, phone) do update set reason = 'opt_out', source = 'webhook'
+       where x.reason <> 'opt_out';
+      return case when not v_opted_out and not v_twilio_answers
+               then format('You will get no more texts from %s. Reply START to get them again.', v_name) end;
+    when 'start' then
+      delete from public.sms_suppression as x
+       where x.org_id = v_org.id and x.phone = p_from and x.reason = 'opt_out';
+      return case when v_opted_out and not v_twilio_answers
+               then format('You will get texts from %s again. Reply STOP to end them.', v_name) end;
+    when 'help' then
+      return case when not v_opted_out and not v_twilio_answers
+               then format('This is %s. We text about your sessions. Reply STOP to get no more texts.', v_name) end;
+    else
+      if v_client_id is null then
+        return case when not v_opted_out
+                 then format('Thanks for your message. %s does not know this number: please get in touch another way.',
+                             v_name) end;
+      end if;
+  end case;
+  if v_kind = 'confirm' then
+    v_answer := app.confirm_by_reply(v_org, p_from, p_now);
+    return case when not v_opted_out then v_answer end;
+  end if;
+  perform app.keep_reply(
+    v_client_id, v_org.id,
+    left(concat_ws(' ', case when p_body ~ '\S' then p_body end,
+                   case when p_media > 0 then '[a picture or file, which is not kept]'
+                        when coalesce(p_body, '') !~ '\S' then '[an empty text]' end), 10000),
+    p_now);
+  return null;
+end;
+$$;
+comment on function app.receive_sms(text, text, text, text, timestamptz, text, integer, text) is
+  'The one handler of a client''s text, once per MessageSid; returns the answer to send, or null. p_from, p_to: E.164; '
+  'p_to decides the org. p_opt_out_type: Twilio''s own reading (STOP, START, HELP), which outweighs ours. p_media: how '
+  'many files came with it. p_account_sid: the org''s own account whose signature it has, null for the platform''s: it '
+  'speaks for its own numbers only. "Y" confirms the nearest booking that was asked about; STOP and START are kept for '
+  'this org; anything else a client writes becomes a message that the coach reads; a number that is no client''s changes '
+  'nothing. Where Twilio answers a keyword itself there is no second answer.';
+revoke all on function app.receive_sms(text, text, text, text, timestamptz, text, integer, text)
+  from public, anon, authenticated, service_role;
+grant execute on function app.receive_sms(text, text, text, text, timestamptz, text, integer, text)
+  to coach_os_sidecar;
+-- <<< functions_sql/sms/receive_sms.sql
+
+-- >>> functions_sql/sms/record_sms_status.sql
+create or replace function app.record_sms_status(
+  p_provider_message_id text, p_status text, p_error_code text default null, p_message_id uuid default null,
+  p_now timestamptz default now(), p_account_sid text default null
+) returns boolean
+  language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_message public.sms_messages;
+begin
+  -- Twilio can be quicker than our own note of its answer, or the only one to tell of a text whose answer was lost.
+  perform app.settle_sms(m.id, 'sent', p_provider_message_id, null, p_now)
+     from public.sms_messages as m
+    where m.id = p_message_id and m.provider_message_id is null
+      and m.account_sid is not distinct from p_account_sid;
+  select m.* into v_message
+    from public.sms_messages as m
+   where m.provider_message_id = p_provider_message_id and m.account_sid is not distinct from p_account_sid
+     for no key update;
+  if not found then
+    return false;
+  end if;
+  insert into public.sms_events
+    (message_id, org_id, provider_message_id, event_type, event_status, error_code, dedupe_key, processed_at)
+  values (v_message.id, v_message.org_id, p_provider_message_id, 'status', p_status, p_error_code,
+          format('status:%s:%s', p_provider_message_id, p_status), p_now)
+  on conflict (dedupe_key) do nothing;
+  -- Upwards only: sent, failed, delivered. A receipt from the phone outweighs a failure, whichever is told first, so
+  -- every order of the callbacks ends the same.
+  if p_status in ('delivered', 'read') and v_message.status in ('sent', 'failed') then
+    update public.sms_messages as m
+       set status = 'delivered', delivered_at = p_now, failed_at = null, error_code = null
+     where m.id = v_message.id;
+  elsif p_status in ('undelivered', 'failed', 'canceled') and v_message.status = 'sent' then
+    update public.sms_messages as m
+       set status = 'failed', failed_at = p_now, error_code = p_error_code
+     where m.id = v_message.id;
+    perform app.suppress_phone(v_message, p_error_code, 'webhook');
+  end if;
+  return true;
+end;
+$$;
+comment on function app.record_sms_status(text, text, text, uuid, timestamptz, text) is
+  'Applies a Twilio status callback, once per message and status; the text ends in the same state for every order of '
+  'them. p_message_id: our own id, as the callbacks address carries it. p_account_sid: the org''s own account whose '
+  'signature the callback has, null for the platform''s: it speaks for its own texts only. False: no text of ours. '
+  'Source: https://www.twilio.com/docs/messaging/api/message-resource#message-status-values';
+revoke all on function app.record_sms_status(text, text, text, uuid, timestamptz, text)
+  from public, anon, authenticated, service_role;
+grant execute on function app.record_sms_status(text, text, text, uuid, timestamptz, text)
+  to coach_os_sidecar, coach_os_worker;
+-- <<< functions_sql/sms/record_sms_status.sql
+
+-- >>> functions_sql/sms/reminder_use_ends.sql
+create or replace function app.reminder_use_ends(
+  p_due_at timestamptz, p_start timestamptz, p_timezone text, p_settings public.sms_settings
+) returns timestamptz
+  language plpgsql stable parallel safe security invoker set search_path = ''
+as $$
+begin
+  -- Half a day: a reminder of last evening may still be of use this morning, one of yesterday morning is not.
+  return least(
+    p_start,
+    app.next_send_time(p_due_at, p_timezone, p_settings.quiet_hours_start, p_settings.quiet_hours_end)
+      + interval '12 hours'
+  );
+end;
+$$;
+comment on function app.reminder_use_ends(timestamptz, timestamptz, text, public.sms_settings) is
+  'From when on a reminder that fell due at p_due_at is not sent any more: as its session starts, and 12 hours after the '
+  'first moment outside quiet hours at which it could have been sent.';
+revoke all on function app.reminder_use_ends(timestamptz, timestamptz, text, public.sms_settings)
+  from public, anon, authenticated, service_role;
+-- <<< functions_sql/sms/reminder_use_ends.sql
+
+-- >>> functions_sql/sms/replace_twilio_secret.sql
+create or replace function app.replace_twilio_secret(p_org_id uuid, p_old text, p_new text) returns boolean
+  language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  update app.twilio_accounts as a set secret = p_new where a.org_id = p_org_id and a.secret = p_old;
+  return found;
+end;
+$$;
+comment on function app.replace_twilio_secret(uuid, text, text) is
+  'The same token, encrypted with a newer key. False: the owner has brought another one meanwhile, which stays.';
+revoke all on function app.replace_twilio_secret(uuid, text, text) from public, anon, authenticated, service_role;
+grant execute on function app.replace_twilio_secret(uuid, text, text) to coach_os_sidecar;
+-- <<< functions_sql/sms/replace_twilio_secret.sql
+
+-- >>> functions_sql/sms/reword_waiting_texts.sql
+create or replace function app.reword_waiting_texts(p_booking public.bookings, p_now timestamptz) returns void
+  language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  update public.sms_messages as m
+     set body = app.cut_sms(app.booking_text(
+           p_booking, m.template_key,
+           coalesce((select s.body from public.sms_schedules as s where s.id = m.schedule_id),
+                    (select t.body from public.sms_templates as t where t.id = m.template_id),
+                    (app.sms_kind(m.template_key)).words),
+           p_now
+         ))
+   where m.related_entity_id = p_booking.id and m.related_entity_type = 'booking' and m.status in ('pending', 'queued')
+     and (m.client_id is null or m.client_id = p_booking.client_id)
+     and (app.sms_kind(m.template_key)).words is not null;
+end;
+$$;
+comment on function app.reword_waiting_texts(public.bookings, timestamptz) is
+  'Writes our own texts about a booking that still wait anew, because something that they say has changed without '
+  'making them untrue: the place, or the zone its time is told in.';
+revoke all on function app.reword_waiting_texts(public.bookings, timestamptz)
+  from public, anon, authenticated, service_role;
+-- <<< functions_sql/sms/reword_waiting_texts.sql
+
+-- >>> functions_sql/sms/send_portal_link.sql
+create or replace function app.send_portal_link(
+  p_client_id uuid, p_portal_url text, p_renew boolean, p_now timestamptz
+) returns uuid
+  language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_client public.clients;
+  v_words record;
+  v_message_id uuid;
+  v_refusal text;
+begin
+  if p_portal_url is null or p_portal_url !~ '^https?://[^\s/?#]+(/[^\s?#]*)?$' or length(p_portal_url) > 200 then
+    raise exception using errcode = 'PT400', message = 'portal_url_invalid',
+      hint = 'Give the address of the portal without the token, for example https://app.example.com/portal.';
+  end if;
+  -- A double click waits here, and then finds what the first one wrote.
+  select c.* into v_client
+    from public.clients as c
+   where c.id = p_client_id and c.org_id = any (array(select app.my_staff_org_ids()))
+     for no key update;
+  if not found then
+    raise exception using errcode = 'PT404', message = 'client_not_found', hint = 'Choose one of your clients.';
+  end if;
+  if v_client.portal_token is not null and p_renew is not true then
+    select m.id into v_message_id
+      from public.sms_messages as m
+     where m.client_id = v_client.id and m.template_key = 'portal_link' and m.created_at > p_now - interval '1 minute'
+       and m.status in ('pending', 'queued', 'sending', 'sent', 'delivered', 'unknown')
+     order by m.created_at desc
+     limit 1;
+    if found then
+      return v_message_id;
+    end if;
+  end if;
+  if v_client.portal_token is null or p_renew then
+    v_client.portal_token := gen_random_uuid();
+    update public.clients as c set portal_token = v_client.portal_token where c.id = v_client.id;
+  end if;
+  v_words := app.sms_words(v_client.org_id, 'portal_link');
+  select i.message_id, i.refusal into v_message_id, v_refusal
+    from app.insert_sms_direct(
+      v_client.org_id, v_client.id,
+      app.render_sms_template(v_words.words, jsonb_build_object(
+        'client_name', split_part(btrim(v_client.full_name), ' ', 1), 'coach_name', app.coach_name(v_client.org_id),
+        'portal_link', rtrim(p_portal_url, '/') || '/' || v_client.portal_token
+      )),
+      p_now, 'client', v_client.id, null, 'portal_link', v_words.template_id
+    ) as i;
+  if v_refusal is not null then
+    raise exception using errcode = case v_refusal when 'sms_body_invalid' then 'PT400' else 'PT409' end,
+      message = v_refusal, hint = 'The text was not queued; docs/errors.md says what this code means.';
+  end if;
+  -- Whoever reads the record is not let in by it.
+  insert into public.client_communications (org_id, client_id, user_id, type, direction, subject, content, created_at)
+  values (v_client.org_id, v_client.id, auth.uid(), 'sms', 'outbound', 'Portal Link Sent',
+          'The link to the client''s portal was sent by text.', p_now);
+  return v_message_id;
+end;
+$$;
+comment on function app.send_portal_link(uuid, text, boolean, timestamptz) is
+  'What public.send_portal_link() promises, at the instant p_now.';
+revoke all on function app.send_portal_link(uuid, text, boolean, timestamptz)
+  from public, anon, authenticated, service_role;
+grant execute on function app.send_portal_link(uuid, text, boolean, timestamptz) to authenticated;
+
+create or replace function public.send_portal_link(p_client_id uuid, p_portal_url text, p_renew boolean default false)
+  returns uuid
+  language sql volatile security invoker set search_path = ''
+begin atomic
+  select app.send_portal_link(p_client_id, p_portal_url, p_renew, now());
+end;
+comment on function public.send_portal_link(uuid, text, boolean) is
+  'Texts a client the link to their portal: p_portal_url (https://…/portal) and their token, which stays the same unless '
+  'p_renew makes every earlier link invalid. Returns the text''s id, for a minute the same one. For owner and staff. '
+  'PT404 client_not_found; PT400 portal_url_invalid, sms_body_invalid; PT409 phone_missing, number_suppressed, '
+  'sms_disabled, sms_sender_missing.';
+revoke all on function public.send_portal_link(uuid, text, boolean) from public, anon, authenticated, service_role;
+grant execute on function public.send_portal_link(uuid, text, boolean) to authenticated;
+-- <<< functions_sql/sms/send_portal_link.sql
+
+-- >>> functions_sql/sms/settle_sms.sql
+create or replace function app.settle_sms(
+  p_message_id uuid, p_outcome text, p_provider_message_id text default null, p_error_code text default null,
+  p_now timestamptz default now()
+) returns boolean
+  language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  return app.settle_sms_batch(
+    jsonb_build_array(jsonb_build_object(
+      'message_id', p_message_id, 'outcome', p_outcome, 'provider_message_id', p_provider_message_id,
+      'error_code', p_error_code)),
+    p_now) = 1;
+end;
+$$;
+comment on function app.settle_sms(uuid, text, text, text, timestamptz) is
+  'app.settle_sms_batch() for one text, whichever attempt is under way. False: the text was not being sent.';
+revoke all on function app.settle_sms(uuid, text, text, text, timestamptz)
+  from public, anon, authenticated, service_role;
+grant execute on function app.settle_sms(uuid, text, text, text, timestamptz) to coach_os_worker;
+-- <<< functions_sql/sms/settle_sms.sql
+
+-- >>> functions_sql/sms/settle_sms_batch.sql
+create or replace function app.settle_sms_batch(p_settled jsonb, p_now timestamptz) returns integer
+  language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  c_most_attempts constant integer := 10;
+  c_looked_for constant interval := '24 hours';
+  v_message public.sms_messages;
+  v_settled uuid[];
+begin
+  if exists (
+    select from jsonb_array_elements(p_settled) as s
+     where coalesce(s ->> 'outcome', '') not in ('sent', 'failed', 'retry', 'deferred', 'unknown', 'absent', 'unclear')
+  ) then
+    raise exception using errcode = 'PT400', message = 'outcome_invalid',
+      hint = 'An outcome is sent, failed, retry, deferred, unknown, absent or unclear.';
+  end if;
+  -- Bookings are locked before their texts, as whoever cancels or moves one does.
+  perform from public.bookings as b
+    where b.id in (
+      select m.related_entity_id
+        from jsonb_to_recordset(p_settled) as s (message_id uuid, outcome text)
+        join public.sms_messages as m on m.id = s.message_id and m.template_key in ('booking_confirmation', 'booking_moved')
+       where s.outcome = 'sent'
+    )
+    order by b.id
+      for no key update;
+  with settled as (
+    update public.sms_messages as m
+       set status = d.status,
+           provider_message_id = coalesce(s.provider_message_id, m.provider_message_id),
+           error_code = case when d.status <> 'sent' then coalesce(s.error_code, m.error_code) end,
+           sent_at = case when d.status = 'sent' then p_now end,
+           failed_at = case when d.status = 'failed' then p_now end,
+           -- A call that was not made does not count.
+           attempts = m.attempts - (s.outcome = 'deferred')::integer,
+           scheduled_for = case
+             when s.outcome = 'deferred' then p_now + make_interval(secs => least(coalesce(s.retry_after_s, 60), 3600))
+             when s.outcome = 'absent' then p_now
+             when d.status = 'queued' then p_now + app.sms_backoff(m.attempts, m.id, s.retry_after_s)
+             else m.scheduled_for
+           end,
+           reconcile_at = case
+             when s.outcome = 'unknown' then p_now + app.sms_backoff(m.attempts, m.id, s.retry_after_s)
+             when s.outcome = 'unclear' and p_now < m.attempted_at + c_looked_for
+               then p_now + least(greatest(p_now - m.attempted_at, '1 minute'), '1 hour')
+           end,
+           locked_until = null
+      from jsonb_to_recordset(p_settled) as s (
+             message_id uuid, attempt integer, outcome text, provider_message_id text, error_code text,
+             retry_after_s integer, http_status integer)
+     cross join lateral (
+             select case
+                      when s.outcome in ('sent', 'failed') then s.outcome
+                      when s.outcome in ('unknown', 'unclear') then 'unknown'
+                      when s.outcome in ('retry', 'absent') and o.attempts >= c_most_attempts then 'failed'
+                      else 'queued'
+                    end
+               from public.sms_messages as o
+              where o.id = s.message_id
+           ) as d (status)
+     where m.id = s.message_id
+       and case
+             -- Twilio has it: that is true whatever was thought of it since.
+             when s.outcome = 'sent'
+               then m.provider_message_id is null
+                    and (m.status in ('sending', 'unknown') or m.attempts >= greatest(coalesce(s.attempt, 1), 1))
+             -- The number of the attempt: a sender that comes back late does not settle another one's.
+             when s.outcome in ('absent', 'unclear')
+               then m.status = 'unknown' and m.attempts = coalesce(s.attempt, m.attempts)
+             else m.status = 'sending' and m.attempts = coalesce(s.attempt, m.attempts)
+           end
+    returning m.id, m.attempts, s.outcome, s.provider_message_id, s.error_code, s.http_status
+  ),
+  noted as (
+    insert into public.sms_attempts as a (
+      message_id, attempt_number, provider_message_id, response_status, status, error_code, created_at
+    )
+    select s.id, s.attempts, s.provider_message_id, s.http_status,
+           case s.outcome when 'sent' then 'success' when 'failed' then 'permanent_error' else 'transient_error' end,
+           s.error_code, p_now
+      from settled as s
+     where s.outcome in ('sent', 'failed', 'retry', 'unknown') and s.attempts > 0
+    on conflict (message_id, attempt_number) do update
+       set status = excluded.status, provider_message_id = excluded.provider_message_id,
+           response_status = excluded.response_status, error_code = excluded.error_code
+     where excluded.status = 'success'
+  )
+  select array_agg(s.id) into v_settled from settled as s;
+  -- Who is asked is waited for; not when the booking has changed since it was written, for then a Y is not about it.
+  update public.bookings as b
+     set confirmation_sent_at = p_now
+    from public.sms_messages as m
+   where m.id = any (v_settled) and m.status = 'sent' and m.template_key in ('booking_confirmation', 'booking_moved')
+     and b.id = m.related_entity_id and b.status = 'confirmed'
+     and b.text_version = coalesce(m.booking_version, b.text_version);
+  for v_message in
+    select m.* from public.sms_messages as m where m.id = any (v_settled) and m.status = 'failed' order by m.id
+  loop
+    perform app.suppress_phone(v_message, v_message.error_code, 'api_error');
+  end loop;
+  return coalesce(cardinality(v_settled), 0);
+end;
+$$;
+comment on function app.settle_sms_batch(jsonb, timestamptz) is
+  'Records what became of claimed texts; returns of how many. p_settled: an array of {message_id, attempt, outcome, '
+  'provider_message_id, error_code, retry_after_s, http_status}. Outcomes: sent; failed (final; a number that must not '
+  'be texted again is noted); retry (Twilio did not take it: again after app.sms_backoff(), ten times in all); deferred '
+  '(it was not called: again in retry_after_s); unknown (it was called, and what it did is not known: its list is '
+  'looked through at reconcile_at). Of an unknown text, after that look: sent; absent (not there: tried again); '
+  'unclear (later once more, for a day). attempt: as app.take_sms() gave it, so that only that attempt is settled; '
+  'null: whichever is under way. Raises PT400 outcome_invalid.';
+revoke all on function app.settle_sms_batch(jsonb, timestamptz) from public, anon, authenticated, service_role;
+grant execute on function app.settle_sms_batch(jsonb, timestamptz) to coach_os_worker;
+-- <<< functions_sql/sms/settle_sms_batch.sql
+
+-- >>> functions_sql/sms/sms_backoff.sql
+create or replace function app.sms_backoff(p_attempts integer, p_message_id uuid, p_retry_after_s integer)
+  returns interval
+  language plpgsql immutable parallel safe security invoker set search_path = ''
+as $$
+begin
+  return make_interval(secs => greatest(
+    least(60 * 2 ^ least(greatest(p_attempts, 1) - 1, 6), 3600)
+      -- Not all at once again: up to a quarter more, the same for the same text.
+      * (1 + (hashtextextended(p_message_id::text, p_attempts) & 1023) / 4096.0),
+    case when p_retry_after_s is not null then least(p_retry_after_s, 3600) end
+  ));
+end;
+$$;
+comment on function app.sms_backoff(integer, uuid, integer) is
+  'How long to wait after so many attempts: a minute, doubling, at most an hour, and up to a quarter more; and at least '
+  'what the provider asked for (Retry-After), within that hour.';
+revoke all on function app.sms_backoff(integer, uuid, integer) from public, anon, authenticated, service_role;
+-- <<< functions_sql/sms/sms_backoff.sql
+
+-- >>> functions_sql/sms/sms_in_doubt.sql
+create or replace function app.sms_in_doubt(p_now timestamptz, p_limit integer)
+  returns table (
+    message_id uuid, attempt integer, to_phone text, from_phone text, body text, org_id uuid, account_sid text,
+    secret text, attempted_at timestamptz
+  )
+  language plpgsql volatile security definer set search_path = ''
+as $$
+#variable_conflict use_column
+begin
+  -- Claimed long ago and never settled: its sender died. Twilio may have the text, so it is not sent again blindly.
+  update public.sms_messages as m
+     set status = 'unknown', error_code = 'interrupted', reconcile_at = p_now, locked_until = null
+    from (
+      select d.id
+        from public.sms_messages as d
+       where d.status = 'sending' and d.locked_until < p_now
+       order by d.locked_until
+       limit p_limit
+         for no key update skip locked
+    ) as died
+   where m.id = died.id;
+  return query
+  with due as (
+    select m.id
+      from public.sms_messages as m
+     where m.status = 'unknown' and m.reconcile_at <= p_now
+     order by m.reconcile_at
+     limit p_limit
+       for no key update skip locked
+  ),
+  handed as (
+    -- Nobody else looks for it meanwhile, and whoever dies looking is followed by another one.
+    update public.sms_messages as m
+       set reconcile_at = p_now + interval '5 minutes'
+      from due as d
+     where m.id = d.id
+    returning m.id, m.attempts, m.to_phone, m.from_phone, m.body, m.org_id, m.account_sid,
+              coalesce(m.attempted_at, m.created_at) as attempted_at
+  )
+  select h.id, h.attempts, h.to_phone, h.from_phone, h.body, h.org_id, h.account_sid, a.secret, h.attempted_at
+    from handed as h
+    left join app.twilio_accounts as a on a.org_id = h.org_id and a.account_sid = h.account_sid;
+end;
+$$;
+comment on function app.sms_in_doubt(timestamptz, integer) is
+  'Texts of which it is not known whether Twilio took them, each to one caller, who looks through Twilio''s list and '
+  'settles them (app.settle_sms_batch): those whose sender died, and those it gave no clear answer about. secret: null '
+  'with an account_sid when the org has that account no more.';
+revoke all on function app.sms_in_doubt(timestamptz, integer) from public, anon, authenticated, service_role;
+grant execute on function app.sms_in_doubt(timestamptz, integer) to coach_os_worker;
+-- <<< functions_sql/sms/sms_in_doubt.sql
+
+-- >>> functions_sql/sms/sms_kind.sql
+create or replace function app.sms_kind(
+  p_kind text, out words text, out placeholders text[], out setting text, out client_setting text, out to_coach boolean
+)
+  language plpgsql immutable parallel safe security invoker set search_path = ''
+as $$
+declare
+  v_booking constant text[] := '{client_name,coach_name,session_datetime,location,sessions_remaining,sessions_booked,session_summary}';
+begin
+  to_coach := p_kind in ('client_booked', 'client_cancelled', 'onboarding_completed');
+  setting := case
+    when p_kind in ('booking_confirmation', 'booking_moved', 'booking_cancelled') then 'send_booking_confirmations'
+    when p_kind in ('reminder', 'unconfirmed_warning') then 'send_session_reminders'
+    when p_kind = 'follow_up' then 'send_feedback_requests'
+  end;
+  client_setting := case
+    when p_kind in ('reminder', 'unconfirmed_warning') then 'sms_reminder_enabled'
+    when p_kind = 'follow_up' then 'sms_followup_enabled'
+  end;
+  placeholders := case
+    when p_kind in ('booking_confirmation', 'booking_moved', 'booking_cancelled', 'reminder', 'unconfirmed_warning')
+      then v_booking
+    -- The existing settings page offers feedback_link; there is no such page yet, so it is filled with nothing.
+    when p_kind = 'follow_up' then v_booking || '{feedback_link}'::text[]
+    when p_kind = 'portal_link' then '{client_name,coach_name,portal_link}'
+    when p_kind in ('client_booked', 'client_cancelled') then '{client_name,session_datetime,location}'
+    when p_kind = 'onboarding_completed' then '{client_name}'
+  end;
+  -- All within the GSM-7 alphabet, so that one segment holds 160 characters.
+  words := case p_kind
+    when 'booking_confirmation' then
+      'Hi {{client_name}}, you are booked for {{session_datetime}}. Reply Y to confirm. {{coach_name}}'
+    when 'booking_moved' then
+      'Hi {{client_name}}, your session has moved to {{session_datetime}}. Reply Y to confirm. {{coach_name}}'
+    when 'booking_cancelled' then
+      'Hi {{client_name}}, your session on {{session_datetime}} is cancelled. {{coach_name}}'
+    when 'reminder' then
+      'Hi {{client_name}}, a reminder of your session on {{session_datetime}}. {{coach_name}}'
+    when 'unconfirmed_warning' then
+      'Hi {{client_name}}, your session on {{session_datetime}} is not confirmed yet. Reply Y to confirm. {{coach_name}}'
+    when 'follow_up' then
+      'Hi {{client_name}}, thanks for today. {{session_summary}} {{coach_name}}'
+    when 'portal_link' then
+      'Hi {{client_name}}, book and manage your sessions here: {{portal_link}} {{coach_name}}'
+    when 'client_booked' then '{{client_name}} has booked {{session_datetime}}.'
+    when 'client_cancelled' then '{{client_name}} has cancelled {{session_datetime}}.'
+    when 'onboarding_completed' then '{{client_name}} has completed the onboarding form.'
+  end;
+end;
+$$;
+comment on function app.sms_kind(text) is
+  'What a kind of text (sms_messages.template_key) is: its words where the org has none of its own, the placeholders '
+  'they may use, which column of sms_settings and which of clients switch it off (null: none), and whether it goes to '
+  'the coach. Nulls for a key that is not one of ours.';
+revoke all on function app.sms_kind(text) from public, anon, authenticated, service_role;
+-- <<< functions_sql/sms/sms_kind.sql
+
+-- >>> functions_sql/sms/sms_segments.sql
+create or replace function app.sms_segments(p_body text, out encoding text, out segments integer)
+  language plpgsql immutable parallel safe security invoker set search_path = ''
+as $$
+declare
+  -- The 127 characters of the default alphabet (its 128th place, ESC, leads to the extension) as a class of a regular
+  -- expression; those of the extension take two places each.
+  v_basic constant text := '@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !"#¤%&''()*+,./0-9:;<=>?¡A-ZÄÖÑÜ§¿a-zäöñüà\-';
+  v_extension constant text := '\f\^{}\\\[~\]|€';
+  v_length integer := length(p_body);
+  v_wide integer;
+  v_each integer;
+  v_left integer := 0;
+  v_units integer;
+  v_character text;
+begin
+  if p_body is null then
+    return;
+  end if;
+  if p_body !~ ('[^' || v_basic || v_extension || ']') then
+    encoding := 'GSM-7';
+    v_wide := regexp_count(p_body, '[' || v_extension || ']');
+    v_each := 153;
+    segments := case when v_length + v_wide <= 160 then 1 end;
+  else
+    encoding := 'UCS-2';
+    v_wide := regexp_count(p_body, '[\U00010000-\U0010FFFF]');
+    v_each := 67;
+    segments := case when v_length + v_wide <= 70 then 1 end;
+  end if;
+  if segments is null and v_wide = 0 then
+    segments := ceil(v_length::numeric / v_each);
+  elsif segments is null then
+    -- A character of two units is not cut in two: it begins the next segment.
+    segments := 0;
+    foreach v_character in array string_to_array(p_body, null) loop
+      v_units := case
+        when encoding = 'GSM-7' and v_character ~ ('[' || v_extension || ']') then 2
+        when encoding = 'UCS-2' and ascii(v_character) > 65535 then 2
+        else 1
+      end;
+      if v_left < v_units then
+        segments := segments + 1;
+        v_left := v_each;
+      end if;
+      v_left := v_left - v_units;
+    end loop;
+  end if;
+end;
+$$;
+comment on function app.sms_segments(text) is
+  'As what a carrier sends a text: its encoding (GSM-7, or UCS-2 when it has a character outside GSM-7) and in how many '
+  'segments: of 160 septets or 70 UTF-16 units when one is enough, else of 153 or 67. Sources: the default alphabet and '
+  'its extension of 3GPP TS 23.038 (GSM 03.38) 6.2.1, '
+  'https://www.etsi.org/deliver/etsi_ts/123000_123099/123038/10.00.00_60/ts_123038v100000p.pdf; '
+  'https://www.twilio.com/docs/glossary/what-sms-character-limit';
+revoke all on function app.sms_segments(text) from public, anon, authenticated, service_role;
+-- <<< functions_sql/sms/sms_segments.sql
+
+-- >>> functions_sql/sms/sms_words.sql
+create or replace function app.sms_words(p_org_id uuid, p_kind text, out words text, out template_id uuid)
+  language plpgsql stable security definer set search_path = ''
+as $$
+begin
+  select t.body, t.id into words, template_id
+    from public.sms_templates as t
+   where t.org_id = p_org_id and t.template_key = p_kind and t.is_active
+   order by t.version desc
+   limit 1;
+  if not found then
+    words := (app.sms_kind(p_kind)).words;
+  end if;
+end;
+$$;
+comment on function app.sms_words(uuid, text) is
+  'The words an org has for a kind of text: the newest active version of its template under that key, else those of '
+  'app.sms_kind().';
+revoke all on function app.sms_words(uuid, text) from public, anon, authenticated, service_role;
+-- <<< functions_sql/sms/sms_words.sql
+
+-- >>> functions_sql/sms/store_twilio_account.sql
+create or replace function app.store_twilio_account(
+  p_user_id uuid, p_org_id uuid, p_account_sid text, p_secret text, p_phone text, p_now timestamptz default now()
+) returns boolean
+  language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  perform app.check_owner(p_user_id, p_org_id);
+  insert into app.twilio_accounts as a (org_id, account_sid, secret, updated_at)
+  values (p_org_id, p_account_sid, p_secret, p_now)
+  on conflict (org_id) do update
+     set account_sid = excluded.account_sid, secret = excluded.secret, updated_at = excluded.updated_at;
+  update public.sms_settings as s
+     set twilio_account_sid = p_account_sid, twilio_phone_number = p_phone
+   where s.org_id = p_org_id;
+  return true;
+exception when unique_violation then
+  raise exception using errcode = 'PT409', message = 'number_taken',
+    hint = 'Another business texts from this number; choose another one of your account.';
+end;
+$$;
+comment on function app.store_twilio_account(uuid, uuid, text, text, text, timestamptz) is
+  'From now on the org texts through its own Twilio account and from p_phone, a number of that account. The caller has '
+  'checked both with Twilio, and p_secret is the auth token, encrypted. Raises PT404 org_not_found unless p_user_id is '
+  'an owner; PT409 number_taken.';
+revoke all on function app.store_twilio_account(uuid, uuid, text, text, text, timestamptz)
+  from public, anon, authenticated, service_role;
+grant execute on function app.store_twilio_account(uuid, uuid, text, text, text, timestamptz) to coach_os_sidecar;
+-- <<< functions_sql/sms/store_twilio_account.sql
+
+-- >>> functions_sql/sms/suppress_phone.sql
+create or replace function app.suppress_phone(p_message public.sms_messages, p_error_code text, p_source text)
+  returns void
+  language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  if p_error_code in ('21610', '21211', '21614') then
+    insert into public.sms_suppression (org_id, phone, reason, source, client_id)
+    values (p_message.org_id, p_message.to_phone,
+            case p_error_code when '21610' then 'opt_out' else 'invalid_number' end, p_source, p_message.client_id)
+    on conflict (org_id, phone) do nothing;
+  end if;
+end;
+$$;
+comment on function app.suppress_phone(public.sms_messages, text, text) is
+  'After an error that says never to text this number again: 21610 (it opted out), 21211 (no number), 21614 (no mobile). '
+  'Of any other the number is not to blame. p_source: api_error or webhook. Source: https://www.twilio.com/docs/api/errors';
+revoke all on function app.suppress_phone(public.sms_messages, text, text)
+  from public, anon, authenticated, service_role;
+-- <<< functions_sql/sms/suppress_phone.sql
+
+-- >>> functions_sql/sms/switch_problem.sql
+create or replace function app.switch_problem(
+  p_kind text, p_settings public.sms_settings, p_client public.clients
+) returns text
+  language plpgsql stable parallel safe security invoker set search_path = ''
+as $$
+declare
+  v_kind record := app.sms_kind(p_kind);
+begin
+  return case
+    when v_kind.setting = 'send_booking_confirmations' and not p_settings.send_booking_confirmations
+      then 'confirmations_off'
+    when v_kind.setting = 'send_session_reminders' and not p_settings.send_session_reminders then 'reminders_off'
+    when v_kind.setting = 'send_feedback_requests' and not p_settings.send_feedback_requests then 'follow_ups_off'
+    when v_kind.client_setting = 'sms_reminder_enabled' and not p_client.sms_reminder_enabled
+      then 'client_reminders_off'
+    when v_kind.client_setting = 'sms_followup_enabled' and not p_client.sms_followup_enabled
+      then 'client_follow_ups_off'
+  end;
+end;
+$$;
+comment on function app.switch_problem(text, public.sms_settings, public.clients) is
+  'Why the switches of the org or the client do not let a kind of text be sent (docs/errors.md); null: they do.';
+revoke all on function app.switch_problem(text, public.sms_settings, public.clients)
+  from public, anon, authenticated, service_role;
+-- <<< functions_sql/sms/switch_problem.sql
+
+-- >>> functions_sql/sms/take_sms.sql
+create or replace function app.take_sms(p_now timestamptz, p_limit integer)
+  returns table (
+    message_id uuid, attempt integer, to_phone text, from_phone text, body text, org_id uuid, account_sid text,
+    secret text
+  )
+  language plpgsql volatile security definer set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+  v_claimed uuid[] := array(select c.message_id from app.claim_sms(p_now, p_limit) as c);
+begin
+  return query
+  update public.sms_messages as m
+     set attempts = m.attempts + 1,
+         attempted_at = p_now,
+         account_sid = a.account_sid,
+         -- The number may have changed since it was queued; it must be one of the account's.
+         from_phone = coalesce(s.twilio_phone_number, m.from_phone)
+    from unnest(v_claimed) as c (id)
+    join public.sms_messages as t on t.id = c.id
+    left join public.sms_settings as s on s.org_id = t.org_id
+    left join app.twilio_accounts as a on a.org_id = t.org_id
+   where m.id = c.id
+  returning m.id, m.attempts, m.to_phone, m.from_phone, m.body, m.org_id, a.account_sid, a.secret;
+end;
+$$;
+comment on function app.take_sms(timestamptz, integer) is
+  'What app.claim_sms() hands out, with the number of the attempt and the account to send it through: account_sid with '
+  'its encrypted token, or null for the platform''s. Whoever takes a text sends it within two minutes or not at all: '
+  'after five it counts as interrupted (app.sms_in_doubt).';
+revoke all on function app.take_sms(timestamptz, integer) from public, anon, authenticated, service_role;
+grant execute on function app.take_sms(timestamptz, integer) to coach_os_worker;
+-- <<< functions_sql/sms/take_sms.sql
+
+-- >>> functions_sql/sms/text_use_ends.sql
+create or replace function app.text_use_ends(
+  p_kind text, p_scheduled_for timestamptz, p_start timestamptz, p_end timestamptz
+) returns timestamptz
+  language plpgsql immutable parallel safe security invoker set search_path = ''
+as $$
+begin
+  return case
+    when p_kind in ('booking_confirmation', 'booking_moved', 'booking_cancelled', 'reminder', 'unconfirmed_warning',
+                    'client_booked', 'client_cancelled') then p_start
+    when p_kind = 'follow_up' then greatest(p_scheduled_for, p_end) + interval '48 hours'
+  end;
+end;
+$$;
+comment on function app.text_use_ends(text, timestamptz, timestamptz, timestamptz) is
+  'From when on a text about a session from p_start to p_end is of no use: as the session starts; thanks for it 48 hours '
+  'after they were due. Null: it is always of use.';
+revoke all on function app.text_use_ends(text, timestamptz, timestamptz, timestamptz)
+  from public, anon, authenticated, service_role;
+-- <<< functions_sql/sms/text_use_ends.sql
+
+-- >>> functions_sql/sms/twilio_secrets.sql
+create or replace function app.twilio_secrets(p_account_sid text default null)
+  returns table (org_id uuid, account_sid text, secret text)
+  language plpgsql stable security definer set search_path = ''
+as $$
+begin
+  return query
+  select a.org_id, a.account_sid, a.secret
+    from app.twilio_accounts as a
+   where p_account_sid is null or a.account_sid = p_account_sid
+   order by a.updated_at desc, a.org_id;
+end;
+$$;
+comment on function app.twilio_secrets(text) is
+  'The encrypted auth tokens of an account that orgs have brought, each org''s own; null: of all accounts.';
+revoke all on function app.twilio_secrets(text) from public, anon, authenticated, service_role;
+grant execute on function app.twilio_secrets(text) to coach_os_sidecar;
+-- <<< functions_sql/sms/twilio_secrets.sql
+
+-- >>> functions_sql/sms/unknown_placeholders.sql
+create or replace function app.unknown_placeholders(p_words text, p_known text[]) returns text[]
+  language sql immutable parallel safe security invoker set search_path = ''
+as $$
+  -- Whatever stands behind an opening and is not filled would reach the client as it is written.
+  select array_agg(distinct p.name order by p.name)
+    from (
+      select coalesce((regexp_match(piece, '^\s*([A-Za-z0-9_]+)\s*\}\}'))[1], left(piece, 20)) as name,
+             piece ~ '^\s*[A-Za-z0-9_]+\s*\}\}' as closed
+        from string_to_table(p_words, '{{') with ordinality as s (piece, n)
+       where n > 1
+    ) as p
+   where not p.closed or p.name <> all (p_known);
+$$;
+comment on function app.unknown_placeholders(text, text[]) is
+  'What app.render_sms_template() could not fill: names not in p_known, and the text behind a {{ that nothing closes. '
+  'Null: nothing.';
+revoke all on function app.unknown_placeholders(text, text[]) from public, anon, authenticated, service_role;
+-- <<< functions_sql/sms/unknown_placeholders.sql

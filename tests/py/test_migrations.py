@@ -165,6 +165,7 @@ FUNCTIONS = {
     "discard_webhook_event(uuid)",
     "explain_sms(uuid)",
     "finance_export(uuid,date,date)",
+    "forget_twilio_account(uuid)",
     "generate_referral_code(uuid,integer)",
     "insert_sms_direct(uuid,uuid,text,timestamp with time zone,text,uuid,text)",
     "insert_sms_from_service(uuid,uuid,text,jsonb,timestamp with time zone,text,uuid,text)",

@@ -558,14 +558,14 @@ isOneToOne: false
                   ]
                 },"clients": {
                   Row: {
-                    "address_line1": string | null,"address_line2": string | null,"auth_user_id": string | null,"avatar_path": string | null,"city": string | null,"country": string | null,"created_at": string,"date_of_birth": string | null,"dietary_restrictions": (string)[] | null,"email": string | null,"email_opt_in": boolean | null,"emergency_contact_name": string | null,"emergency_contact_phone": string | null,"experience_level": string | null,"full_name": string,"gender": string | null,"goals": (string)[] | null,"health_conditions": (string)[] | null,"height_cm": number | null,"id": string,"injuries": (string)[] | null,"medications": (string)[] | null,"notes": string | null,"onboarding_completed_at": string | null,"onboarding_sent_at": string | null,"onboarding_token": string | null,"org_id": string,"phone": string | null,"portal_token": string | null,"postcode": string | null,"preferred_time_windows": Json | null,"preferred_training_days": (string)[] | null,"referral_code": string | null,"referral_id": string | null,"sms_followup_enabled": boolean,"sms_opt_in": boolean | null,"sms_reminder_enabled": boolean,"source": string | null,"state": string | null,"status": string,"target_weight_kg": number | null,"weight_kg": number | null
+                    "address_line1": string | null,"address_line2": string | null,"auth_user_id": string | null,"avatar_path": string | null,"city": string | null,"country": string | null,"created_at": string,"date_of_birth": string | null,"dietary_restrictions": (string)[] | null,"email": string | null,"email_opt_in": boolean | null,"emergency_contact_name": string | null,"emergency_contact_phone": string | null,"experience_level": string | null,"full_name": string,"gender": string | null,"goals": (string)[] | null,"health_conditions": (string)[] | null,"height_cm": number | null,"id": string,"injuries": (string)[] | null,"medications": (string)[] | null,"notes": string | null,"onboarding_completed_at": string | null,"onboarding_sent_at": string | null,"onboarding_token": string | null,"org_id": string,"phone": string | null,"phone_e164": string | null,"portal_token": string | null,"postcode": string | null,"preferred_time_windows": Json | null,"preferred_training_days": (string)[] | null,"referral_code": string | null,"referral_id": string | null,"sms_followup_enabled": boolean,"sms_opt_in": boolean | null,"sms_reminder_enabled": boolean,"source": string | null,"state": string | null,"status": string,"target_weight_kg": number | null,"weight_kg": number | null
                   }
                   ComputedFields: never
                   Insert: {
-                    "address_line1"?: string | null,"address_line2"?: string | null,"auth_user_id"?: string | null,"avatar_path"?: string | null,"city"?: string | null,"country"?: string | null,"created_at"?: string,"date_of_birth"?: string | null,"dietary_restrictions"?: (string)[] | null,"email"?: string | null,"email_opt_in"?: boolean | null,"emergency_contact_name"?: string | null,"emergency_contact_phone"?: string | null,"experience_level"?: string | null,"full_name": string,"gender"?: string | null,"goals"?: (string)[] | null,"health_conditions"?: (string)[] | null,"height_cm"?: number | null,"id"?: string,"injuries"?: (string)[] | null,"medications"?: (string)[] | null,"notes"?: string | null,"onboarding_completed_at"?: string | null,"onboarding_sent_at"?: string | null,"onboarding_token"?: string | null,"org_id": string,"phone"?: string | null,"portal_token"?: string | null,"postcode"?: string | null,"preferred_time_windows"?: Json | null,"preferred_training_days"?: (string)[] | null,"referral_code"?: string | null,"referral_id"?: string | null,"sms_followup_enabled"?: boolean,"sms_opt_in"?: boolean | null,"sms_reminder_enabled"?: boolean,"source"?: string | null,"state"?: string | null,"status"?: string,"target_weight_kg"?: number | null,"weight_kg"?: number | null
+                    "address_line1"?: string | null,"address_line2"?: string | null,"auth_user_id"?: string | null,"avatar_path"?: string | null,"city"?: string | null,"country"?: string | null,"created_at"?: string,"date_of_birth"?: string | null,"dietary_restrictions"?: (string)[] | null,"email"?: string | null,"email_opt_in"?: boolean | null,"emergency_contact_name"?: string | null,"emergency_contact_phone"?: string | null,"experience_level"?: string | null,"full_name": string,"gender"?: string | null,"goals"?: (string)[] | null,"health_conditions"?: (string)[] | null,"height_cm"?: number | null,"id"?: string,"injuries"?: (string)[] | null,"medications"?: (string)[] | null,"notes"?: string | null,"onboarding_completed_at"?: string | null,"onboarding_sent_at"?: string | null,"onboarding_token"?: string | null,"org_id": string,"phone"?: string | null,"phone_e164"?: string | null,"portal_token"?: string | null,"postcode"?: string | null,"preferred_time_windows"?: Json | null,"preferred_training_days"?: (string)[] | null,"referral_code"?: string | null,"referral_id"?: string | null,"sms_followup_enabled"?: boolean,"sms_opt_in"?: boolean | null,"sms_reminder_enabled"?: boolean,"source"?: string | null,"state"?: string | null,"status"?: string,"target_weight_kg"?: number | null,"weight_kg"?: number | null
                   }
                   Update: {
-                    "address_line1"?: string | null,"address_line2"?: string | null,"auth_user_id"?: string | null,"avatar_path"?: string | null,"city"?: string | null,"country"?: string | null,"created_at"?: string,"date_of_birth"?: string | null,"dietary_restrictions"?: (string)[] | null,"email"?: string | null,"email_opt_in"?: boolean | null,"emergency_contact_name"?: string | null,"emergency_contact_phone"?: string | null,"experience_level"?: string | null,"full_name"?: string,"gender"?: string | null,"goals"?: (string)[] | null,"health_conditions"?: (string)[] | null,"height_cm"?: number | null,"id"?: string,"injuries"?: (string)[] | null,"medications"?: (string)[] | null,"notes"?: string | null,"onboarding_completed_at"?: string | null,"onboarding_sent_at"?: string | null,"onboarding_token"?: string | null,"org_id"?: string,"phone"?: string | null,"portal_token"?: string | null,"postcode"?: string | null,"preferred_time_windows"?: Json | null,"preferred_training_days"?: (string)[] | null,"referral_code"?: string | null,"referral_id"?: string | null,"sms_followup_enabled"?: boolean,"sms_opt_in"?: boolean | null,"sms_reminder_enabled"?: boolean,"source"?: string | null,"state"?: string | null,"status"?: string,"target_weight_kg"?: number | null,"weight_kg"?: number | null
+                    "address_line1"?: string | null,"address_line2"?: string | null,"auth_user_id"?: string | null,"avatar_path"?: string | null,"city"?: string | null,"country"?: string | null,"created_at"?: string,"date_of_birth"?: string | null,"dietary_restrictions"?: (string)[] | null,"email"?: string | null,"email_opt_in"?: boolean | null,"emergency_contact_name"?: string | null,"emergency_contact_phone"?: string | null,"experience_level"?: string | null,"full_name"?: string,"gender"?: string | null,"goals"?: (string)[] | null,"health_conditions"?: (string)[] | null,"height_cm"?: number | null,"id"?: string,"injuries"?: (string)[] | null,"medications"?: (string)[] | null,"notes"?: string | null,"onboarding_completed_at"?: string | null,"onboarding_sent_at"?: string | null,"onboarding_token"?: string | null,"org_id"?: string,"phone"?: string | null,"phone_e164"?: string | null,"portal_token"?: string | null,"postcode"?: string | null,"preferred_time_windows"?: Json | null,"preferred_training_days"?: (string)[] | null,"referral_code"?: string | null,"referral_id"?: string | null,"sms_followup_enabled"?: boolean,"sms_opt_in"?: boolean | null,"sms_reminder_enabled"?: boolean,"source"?: string | null,"state"?: string | null,"status"?: string,"target_weight_kg"?: number | null,"weight_kg"?: number | null
                   }
                   Relationships: [
                     {
@@ -868,14 +868,14 @@ isOneToOne: false
                   ]
                 },"orgs": {
                   Row: {
-                    "commission_rate": number,"created_at": string,"created_by": string | null,"id": string,"name": string,"onboarding_completed": boolean | null,"proforma_disclaimer": string | null,"slug": string,"timezone": string,"waiver_template": string | null
+                    "commission_rate": number,"country_code": string,"created_at": string,"created_by": string | null,"id": string,"name": string,"onboarding_completed": boolean | null,"proforma_disclaimer": string | null,"slug": string,"timezone": string,"waiver_template": string | null
                   }
                   ComputedFields: never
                   Insert: {
-                    "commission_rate"?: number,"created_at"?: string,"created_by"?: string | null,"id"?: string,"name": string,"onboarding_completed"?: boolean | null,"proforma_disclaimer"?: string | null,"slug"?: string,"timezone"?: string,"waiver_template"?: string | null
+                    "commission_rate"?: number,"country_code"?: string,"created_at"?: string,"created_by"?: string | null,"id"?: string,"name": string,"onboarding_completed"?: boolean | null,"proforma_disclaimer"?: string | null,"slug"?: string,"timezone"?: string,"waiver_template"?: string | null
                   }
                   Update: {
-                    "commission_rate"?: number,"created_at"?: string,"created_by"?: string | null,"id"?: string,"name"?: string,"onboarding_completed"?: boolean | null,"proforma_disclaimer"?: string | null,"slug"?: string,"timezone"?: string,"waiver_template"?: string | null
+                    "commission_rate"?: number,"country_code"?: string,"created_at"?: string,"created_by"?: string | null,"id"?: string,"name"?: string,"onboarding_completed"?: boolean | null,"proforma_disclaimer"?: string | null,"slug"?: string,"timezone"?: string,"waiver_template"?: string | null
                   }
                   Relationships: [
                     
@@ -1073,18 +1073,6 @@ isOneToOne: false
       referencedRelation: "bookings"
       referencedColumns: ["id"]
     },{
-      foreignKeyName: "session_ledger_org_id_fkey"
-      columns: ["org_id"]
-isOneToOne: false
-      referencedRelation: "org_earnings"
-      referencedColumns: ["org_id"]
-    },{
-      foreignKeyName: "session_ledger_org_id_fkey"
-      columns: ["org_id"]
-isOneToOne: false
-      referencedRelation: "orgs"
-      referencedColumns: ["id"]
-    },{
       foreignKeyName: "session_ledger_purchase_id_fkey"
       columns: ["purchase_id"]
 isOneToOne: false
@@ -1172,14 +1160,14 @@ isOneToOne: false
                   ]
                 },"sms_messages": {
                   Row: {
-                    "body": string,"booking_version": number | null,"claimed_at": string | null,"client_id": string | null,"created_at": string,"delivered_at": string | null,"error_code": string | null,"error_message": string | null,"expires_at": string | null,"failed_at": string | null,"from_phone": string,"id": string,"idempotency_key": string | null,"locked_until": string | null,"metadata": Json | null,"org_id": string,"provider_message_id": string | null,"related_entity_id": string | null,"related_entity_type": string | null,"schedule_id": string | null,"scheduled_for": string,"segments": number | null,"sent_at": string | null,"status": string,"template_id": string | null,"template_key": string | null,"to_phone": string,"updated_at": string,"variables": Json | null
+                    "account_sid": string | null,"attempted_at": string | null,"attempts": number,"body": string,"booking_version": number | null,"claimed_at": string | null,"client_id": string | null,"created_at": string,"delivered_at": string | null,"error_code": string | null,"error_message": string | null,"expires_at": string | null,"failed_at": string | null,"from_phone": string,"id": string,"idempotency_key": string | null,"locked_until": string | null,"metadata": Json | null,"org_id": string,"provider_message_id": string | null,"reconcile_at": string | null,"related_entity_id": string | null,"related_entity_type": string | null,"schedule_id": string | null,"scheduled_for": string,"segments": number | null,"sent_at": string | null,"status": string,"template_id": string | null,"template_key": string | null,"to_phone": string,"updated_at": string,"variables": Json | null
                   }
                   ComputedFields: never
                   Insert: {
-                    "body": string,"booking_version"?: number | null,"claimed_at"?: string | null,"client_id"?: string | null,"created_at"?: string,"delivered_at"?: string | null,"error_code"?: string | null,"error_message"?: string | null,"expires_at"?: string | null,"failed_at"?: string | null,"from_phone": string,"id"?: string,"idempotency_key"?: string | null,"locked_until"?: string | null,"metadata"?: Json | null,"org_id": string,"provider_message_id"?: string | null,"related_entity_id"?: string | null,"related_entity_type"?: string | null,"schedule_id"?: string | null,"scheduled_for"?: string,"segments"?: number | null,"sent_at"?: string | null,"status"?: string,"template_id"?: string | null,"template_key"?: string | null,"to_phone": string,"updated_at"?: string,"variables"?: Json | null
+                    "account_sid"?: string | null,"attempted_at"?: string | null,"attempts"?: number,"body": string,"booking_version"?: number | null,"claimed_at"?: string | null,"client_id"?: string | null,"created_at"?: string,"delivered_at"?: string | null,"error_code"?: string | null,"error_message"?: string | null,"expires_at"?: string | null,"failed_at"?: string | null,"from_phone": string,"id"?: string,"idempotency_key"?: string | null,"locked_until"?: string | null,"metadata"?: Json | null,"org_id": string,"provider_message_id"?: string | null,"reconcile_at"?: string | null,"related_entity_id"?: string | null,"related_entity_type"?: string | null,"schedule_id"?: string | null,"scheduled_for"?: string,"segments"?: number | null,"sent_at"?: string | null,"status"?: string,"template_id"?: string | null,"template_key"?: string | null,"to_phone": string,"updated_at"?: string,"variables"?: Json | null
                   }
                   Update: {
-                    "body"?: string,"booking_version"?: number | null,"claimed_at"?: string | null,"client_id"?: string | null,"created_at"?: string,"delivered_at"?: string | null,"error_code"?: string | null,"error_message"?: string | null,"expires_at"?: string | null,"failed_at"?: string | null,"from_phone"?: string,"id"?: string,"idempotency_key"?: string | null,"locked_until"?: string | null,"metadata"?: Json | null,"org_id"?: string,"provider_message_id"?: string | null,"related_entity_id"?: string | null,"related_entity_type"?: string | null,"schedule_id"?: string | null,"scheduled_for"?: string,"segments"?: number | null,"sent_at"?: string | null,"status"?: string,"template_id"?: string | null,"template_key"?: string | null,"to_phone"?: string,"updated_at"?: string,"variables"?: Json | null
+                    "account_sid"?: string | null,"attempted_at"?: string | null,"attempts"?: number,"body"?: string,"booking_version"?: number | null,"claimed_at"?: string | null,"client_id"?: string | null,"created_at"?: string,"delivered_at"?: string | null,"error_code"?: string | null,"error_message"?: string | null,"expires_at"?: string | null,"failed_at"?: string | null,"from_phone"?: string,"id"?: string,"idempotency_key"?: string | null,"locked_until"?: string | null,"metadata"?: Json | null,"org_id"?: string,"provider_message_id"?: string | null,"reconcile_at"?: string | null,"related_entity_id"?: string | null,"related_entity_type"?: string | null,"schedule_id"?: string | null,"scheduled_for"?: string,"segments"?: number | null,"sent_at"?: string | null,"status"?: string,"template_id"?: string | null,"template_key"?: string | null,"to_phone"?: string,"updated_at"?: string,"variables"?: Json | null
                   }
                   Relationships: [
                     {
@@ -1471,6 +1459,7 @@ isOneToOne: false
 "create_org":
 { Args: { "p_name": string,"p_timezone"?: string }; Returns: {
               "commission_rate": number,
+"country_code": string,
 "created_at": string,
 "created_by": string | null,
 "id": string,
@@ -1497,6 +1486,9 @@ isOneToOne: false
 { Args: { "p_from"?: string,"p_org_id": string,"p_to"?: string }; Returns: {
               "amount": number,"client_name": string,"currency": string,"event_at": string,"event_date": string,"notes": string,"payment_status": string,"reference_id": string,"source": string,"tax": number,"tax_category": string,"type": string
             }[]
+                           },
+"forget_twilio_account":
+{ Args: { "p_org_id": string }; Returns: boolean
                            },
 "generate_referral_code":
 { Args: { "p_length"?: number,"p_org_id": string }; Returns: string

@@ -9,7 +9,7 @@ declare
   v_offer public.offers := app.offer_on_sale(v_org.id, p_offer_id);
   v_name text := app.clean_text('name', p_name, 200);
   v_email text := app.clean_email('email', p_email);
-  v_phone text := app.clean_phone(app.clean_text('phone', p_phone, 40));
+  v_phone text;
   v_client public.clients;
   v_booking public.bookings;
 begin
@@ -19,6 +19,7 @@ begin
   if v_email is null then
     raise exception using errcode = 'PT400', message = 'email_invalid', hint = 'Give an e-mail address.';
   end if;
+  v_phone := app.clean_phone('phone', p_phone, v_org.country_code);
   perform app.count_visitor(v_org.id, p_now);
   -- Taken before looking: a second click finds what the first one made.
   perform from public.orgs as o where o.id = v_org.id for no key update;

@@ -5,19 +5,21 @@ create or replace function app.capture_inquiry(
 as $$
 declare
   v_org_id uuid;
+  v_country text;
   v_name text := app.clean_text('name', p_name, 200);
   v_email text := app.clean_email('email', p_email);
-  v_phone text := app.clean_phone(app.clean_text('phone', p_phone, 40));
+  v_phone text;
   v_message text := app.clean_text('message', p_message, 5000, true);
   v_source text := coalesce(app.clean_text('source', p_source, 50), 'website');
 begin
   if v_name is null then
     raise exception using errcode = 'PT400', message = 'name_invalid', hint = 'Give a name of 1 to 200 characters.';
   end if;
-  select o.id into v_org_id from public.orgs as o where o.slug = p_org_slug;
+  select o.id, o.country_code into v_org_id, v_country from public.orgs as o where o.slug = p_org_slug;
   if not found then
     raise exception using errcode = 'PT404', message = 'org_not_found', hint = 'org_slug names no business.';
   end if;
+  v_phone := app.clean_phone('phone', p_phone, v_country);
   perform app.count_visitor(v_org_id, p_now);
   -- No other visitor is writing here now (count_visitor), so what is looked for cannot appear in between.
   if not exists (

@@ -1,4 +1,4 @@
-create or replace function app.clean_onboarding(p_answers jsonb, p_today date) returns jsonb
+create or replace function app.clean_onboarding(p_answers jsonb, p_today date, p_country text) returns jsonb
   language plpgsql stable security invoker set search_path = ''
 as $$
 declare
@@ -21,7 +21,7 @@ begin
       when v_field = 'email' then
         v_value := to_jsonb(app.clean_email(v_field, app.json_text(v_field, v_value)));
       when v_field in ('phone', 'emergency_contact_phone') then
-        v_value := to_jsonb(app.clean_phone(app.clean_text(v_field, app.json_text(v_field, v_value), 40)));
+        v_value := to_jsonb(app.clean_phone(v_field, app.json_text(v_field, v_value), p_country));
       when v_field = 'date_of_birth' then
         v_value := to_jsonb(app.clean_date(v_field, app.json_text(v_field, v_value), p_today));
       when v_field = 'gender' then
@@ -52,8 +52,8 @@ begin
   return v_clean;
 end;
 $$;
-comment on function app.clean_onboarding(jsonb, date) is
-  'A client''s answers as they are stored in the columns of the same names: empty ones null, phones in E.164 where '
-  'possible. p_today: the org''s date. Raises PT400 answers_invalid, answer_unknown, or <field>_invalid with a hint '
+comment on function app.clean_onboarding(jsonb, date, text) is
+  'A client''s answers as they are stored in the columns of the same names: empty ones null, phones in E.164. '
+  'p_today: the org''s date; p_country: its country, for phones without one. Raises PT400 answers_invalid, answer_unknown, or <field>_invalid with a hint '
   'that says what is allowed.';
-revoke all on function app.clean_onboarding(jsonb, date) from public, anon, authenticated, service_role;
+revoke all on function app.clean_onboarding(jsonb, date, text) from public, anon, authenticated, service_role;

@@ -1,16 +1,17 @@
-create or replace function app.clean_phone(p_phone text) returns text
-  language sql immutable parallel safe security invoker set search_path = ''
+create or replace function app.clean_phone(p_field text, p_phone text, p_country text) returns text
+  language plpgsql stable security invoker set search_path = ''
 as $$
-  select case
-      when p.digits ~ '^04[0-9]{8}$' then '+61' || substr(p.digits, 2)
-      when p.digits ~ '^(\+|0011)?610?4[0-9]{8}$' then '+61' || right(p.digits, 9)
-      when p.digits ~ '^\+[1-9][0-9]{6,14}$' then p.digits
-      else p_phone
-    end
-    from (select regexp_replace(p_phone, '[\s().\u2010-\u2015-]', '', 'g') as digits) as p;
+declare
+  v_typed text := app.clean_text(p_field, p_phone, 40);
+  v_phone text := app.normal_phone(v_typed, p_country);
+begin
+  if v_typed is not null and v_phone is null then
+    raise exception using errcode = 'PT400', message = p_field || '_invalid',
+      hint = 'Give a whole phone number; one of another country begins with + and the country''s code.';
+  end if;
+  return v_phone;
+end;
 $$;
-comment on function app.clean_phone(text) is
-  'A phone number in E.164, for example +61412345678. An Australian mobile number may be in any form it is written in; '
-  'another one must begin with + and its country, or comes back as it was given: 0 and nine digits are also numbers in '
-  'New Zealand. Source: Telecommunications Numbering Plan 2015, https://www.legislation.gov.au/Details/F2023C00152';
-revoke all on function app.clean_phone(text) from public, anon, authenticated, service_role;
+comment on function app.clean_phone(text, text, text) is
+  'A phone number that a visitor types, in E.164 (app.normal_phone); null when empty. Raises PT400 <field>_invalid.';
+revoke all on function app.clean_phone(text, text, text) from public, anon, authenticated, service_role;

@@ -6,6 +6,7 @@ as $$
 declare
   v_client public.clients;
   v_new public.clients;
+  v_org public.orgs;
   v_token_sha256 bytea := app.token_hash(p_token);
   v_answers_sha256 bytea := sha256(convert_to(p_answers::text, 'UTF8'));
   v_used app.used_onboarding_tokens;
@@ -26,9 +27,9 @@ begin
     end if;
     return jsonb_build_object('status', 'completed');
   end if;
+  select o.* into v_org from public.orgs as o where o.id = v_client.org_id;
   v_new := jsonb_populate_record(v_client, app.clean_onboarding(
-    p_answers, (select app.format_local(p_now, o.timezone, 'YYYY-MM-DD')::date
-                  from public.orgs as o where o.id = v_client.org_id)));
+    p_answers, app.format_local(p_now, v_org.timezone, 'YYYY-MM-DD')::date, v_org.country_code));
   v_text := app.waiver_to_sign(v_client.org_id, p_waiver_version);
   update public.clients as c
      set full_name = v_new.full_name, email = v_new.email, phone = v_new.phone,

@@ -7,7 +7,7 @@ declare
   v_link public.referral_links;
   v_name text := app.clean_text('name', p_name, 200);
   v_email text := app.clean_email('email', p_email);
-  v_phone text := app.clean_phone(app.clean_text('phone', p_phone, 40));
+  v_phone text;
   v_message text := app.clean_text('message', p_message, 5000, true);
   v_services text[] := app.clean_list('services', p_services, 20, 200);
   v_referral_id uuid;
@@ -24,6 +24,7 @@ begin
     raise exception using errcode = 'PT404', message = 'referral_not_found',
       hint = 'This referral link is not, or no longer, valid; ask for a new one.';
   end if;
+  v_phone := app.clean_phone('phone', p_phone, (select o.country_code from public.orgs as o where o.id = v_link.org_id));
   perform app.count_visitor(v_link.org_id, p_now);
   insert into public.referrals as r (
     org_id, referral_link_id, referred_email, referred_name, clicked_at, signed_up_at, created_at

@@ -16,6 +16,7 @@ begin
     when 'bookings' then '{updated_at,text_version,text_version_at}'
     when 'client_purchases' then '{sessions_remaining}'  -- generated
     when 'sms_schedules' then '{updated_at,timing_since}'
+    when 'clients' then '{updated_at,phone_e164}'  -- read from phone
     when 'referral_links' then '{updated_at,clicks,signups}'  -- counters that visitors move
     else '{updated_at}'
   end;

@@ -38,7 +38,7 @@ create or replace function public.create_org(p_name text, p_timezone text defaul
   returns public.orgs
   language sql volatile security invoker set search_path = ''
 begin atomic
-  select * from app.create_org(p_name, p_timezone);
+  select app.create_org(p_name, p_timezone);  -- whole, so that a new column of the table changes nothing here
 end;
 comment on function public.create_org(text, text) is
   'Creates the signed-in user''s org with owner membership, branding, settings rows, session types and text '

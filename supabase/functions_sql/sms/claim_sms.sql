@@ -11,10 +11,6 @@ declare
   v_first boolean := true;
   v_sending integer;
 begin
-  -- Claimed long ago and never settled: its sender died. Twilio may have the text, so it is not sent again.
-  update public.sms_messages as m
-     set status = 'unknown', error_code = 'interrupted', locked_until = null
-   where m.status = 'sending' and m.locked_until < p_now;
   -- An empty answer means that nothing is due: what only waits or is cancelled does not end the search.
   loop
     select array_agg(d.id), array_agg(distinct d.org_id) into v_due, v_orgs

@@ -34,13 +34,16 @@ begin
     when 'sent' then format('It was sent on %s; whether it has arrived is not known yet.',
                             app.session_time(v_message.sent_at, v_timezone))
     when 'delivered' then format('It was delivered on %s.', app.session_time(v_message.delivered_at, v_timezone))
-    when 'unknown' then 'Nobody can tell whether it was sent, so it is not sent again by itself. Ask the client.'
+    when 'unknown' then case when v_message.reconcile_at is not null then
+      'It is not known whether it was sent; the provider''s list of messages is being looked through.'
+    else 'Nobody can tell whether it was sent, so it is not sent again by itself. Ask the client.' end
     else coalesce(
       case v_message.error_code
         when 'sms_disabled' then 'Not sent: texting is switched off in your settings.'
         when 'sms_sender_missing' then 'Not sent: your business has no number to text from.'
         when 'number_suppressed' then
           'Not sent: this number must not be texted, because its owner replied STOP or because it cannot be reached.'
+        when 'phone_invalid' then 'Not sent: this is not a phone number that can be texted.'
         when 'phone_missing' then 'Not sent: the client has no phone number any more.'
         when 'confirmations_off' then 'Not sent: confirmations are switched off in your settings.'
         when 'reminders_off' then 'Not sent: reminders are switched off in your settings.'

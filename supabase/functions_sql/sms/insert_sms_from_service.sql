@@ -18,7 +18,7 @@ begin
     v_refusal := 'template_not_found';
   elsif exists (
     select from public.clients as c
-     where c.id = p_client_id and c.org_id = p_org_id and c.phone ~ '\S' and c.phone !~ '^\+[0-9]{10,15}$'
+     where c.id = p_client_id and c.org_id = p_org_id and c.phone ~ '\S' and c.phone_e164 is null
   ) then
     v_refusal := 'phone_invalid';
   else
@@ -70,8 +70,9 @@ begin atomic
 end;
 comment on function public.insert_sms_from_service(uuid, uuid, text, jsonb, timestamptz, text, uuid, text) is
   'Queues a text to an org''s client with the words of the newest active version of a template, from p_scheduled_for '
-  'on (default now), filled in from p_variables; client_name and coach_name need not be among them. Its id, always. Errors: PT404 template_not_found, client_not_found, booking_not_found; PT400 '
-  'phone_invalid (the client''s number is not + and 10 to 15 digits), sms_body_invalid; PT409 phone_missing, '
+  'on (default now), filled in from p_variables; client_name and coach_name need not be among them. Its id, always. '
+  'Errors: PT404 template_not_found, client_not_found, booking_not_found; PT400 phone_invalid (the client''s number '
+  'cannot be read), sms_body_invalid; PT409 phone_missing, '
   'number_suppressed, sms_disabled, sms_sender_missing, sms_already_queued (the key was used before).';
 revoke all on function public.insert_sms_from_service(uuid, uuid, text, jsonb, timestamptz, text, uuid, text)
   from public, anon, authenticated, service_role;

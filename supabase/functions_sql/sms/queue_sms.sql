@@ -20,13 +20,15 @@ begin
          p.phone, s.twilio_phone_number
     into refusal, v_to, v_from
     from (values (p_org_id)) as o (id)
+    left join public.orgs as g on g.id = o.id
     left join public.clients as c on c.id = p_client_id and c.org_id = o.id
     left join public.sms_settings as s on s.org_id = o.id
     left join public.booking_settings as b on b.org_id = o.id
     -- A coach writes whatever helps into that field; a text needs a number.
    cross join lateral (select case
-             when not p_to_coach then c.phone
-             when app.clean_phone(b.notify_phone) ~ '^\+[1-9][0-9]{6,14}$' then app.clean_phone(b.notify_phone)
+             -- What cannot be dialled is written down too, and fails with its reason (app.read_sms_phone).
+             when not p_to_coach then coalesce(c.phone_e164, c.phone)
+             else app.normal_phone(b.notify_phone, g.country_code)
            end) as p (phone);
   if refusal is not null then
     return;

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from conftest import Coach, Org, Processes, World
 
+    from sidecar.clients.push import Expo
     from sidecar.database import Database
     from sidecar.money.fees import StripeReader
     from sidecar.sms.sender import TwilioSender
@@ -353,7 +354,11 @@ async def test_a_tick_within_a_long_backlog_leaves_it_to_the_run_under_way() -> 
             return batches[-1]
 
     app = jobs.create_jobs(
-        Secret("postgresql://nowhere"), cast("Database", Slow()), cast("TwilioSender", None), cast("StripeReader", None)
+        Secret("postgresql://nowhere"),
+        cast("Database", Slow()),
+        cast("TwilioSender", None),
+        cast("StripeReader", None),
+        cast("Expo", None),
     )
     complete_past = app.tasks["bookings.complete_past"]
     under_way = asyncio.create_task(complete_past(timestamp=0))

@@ -13,7 +13,7 @@ from aiohttp import web
 from devstack.standins.server import running
 from sidecar.database import Database
 from sidecar.settings import Secret, TwilioSettings
-from sidecar.sms import sender
+from sidecar.sms import sender, twilio_client
 from sidecar.sms.sender import TwilioSender, send_due
 
 if TYPE_CHECKING:
@@ -122,18 +122,27 @@ async def sent_later(world: World, database: Database, twilio: TwilioSender) -> 
     return await send_due(database, twilio)
 
 
-@pytest.mark.parametrize(("status", "code"), [(429, "20429"), (500, "20500"), (503, "20503")])
+@pytest.mark.parametrize(
+    ("status", "given", "code"), [(429, None, "20429"), (401, None, "20401"), (400, 21611, "21611")]
+)
 async def test_a_passing_refusal_is_tried_again_later(
-    world: World, worker_database: Database, twilio: TwilioSender, twilio_standin: Standin, status: int, code: str
+    world: World,
+    worker_database: Database,
+    twilio: TwilioSender,
+    twilio_standin: Standin,
+    status: int,
+    given: int | None,
+    code: str,
 ) -> None:
     message_id = world.message(world.org())
-    await twilio_standin.fault("error", status=status)
+    await twilio_standin.fault("error", status=status, **({"code": given} if given else {}))
 
     assert await send_due(worker_database, twilio) == 1
 
     await assert_retried(world, message_id, code)
     assert await twilio_standin.messages() == []
-    assert await sent_later(world, worker_database, twilio) == 1
+    async with sending(twilio_standin.url) as later:
+        assert await sent_later(world, worker_database, later) == 1
     assert message(world, message_id)["status"] == "sent"
     assert len(await twilio_standin.messages()) == 1
 
@@ -168,6 +177,65 @@ async def test_a_final_refusal_is_a_failure_with_its_code(
     assert await twilio_standin.messages() == []
 
 
+async def test_while_an_account_is_asked_for_too_much_the_others_of_it_wait(
+    world: World,
+    worker_database: Database,
+    twilio: TwilioSender,
+    twilio_standin: Standin,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sender, "CONCURRENCY", 1)
+    monkeypatch.setattr(sender, "BATCH", 1)
+    org = world.org()
+    messages = [world.message(org, f"text {number}") for number in range(3)]
+    await twilio_standin.fault("error", status=429, retry_after_s=120)
+
+    assert await send_due(worker_database, twilio) == 3
+
+    first, *others = (message(world, each) for each in messages)
+    assert (first["status"], first["error_code"]) == ("queued", "20429")
+    assert first["scheduled_for"] > datetime.now(UTC) + timedelta(seconds=110), "as long as Twilio asks"
+    assert [each["error_code"] for each in others] == ["provider_busy"] * 2
+    assert await twilio_standin.messages() == []
+    attempts = world.rows("select attempts from public.sms_messages order by created_at")
+    assert [row["attempts"] for row in attempts] == [1, 0, 0], "a call that was not made is no attempt"
+
+
+async def test_a_text_that_waited_too_long_for_its_call_is_given_back(
+    world: World,
+    worker_database: Database,
+    twilio: TwilioSender,
+    twilio_standin: Standin,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A sender that slept (a laptop, a paused machine) finds its claims old: another sender may have them by then."""
+    monkeypatch.setattr(sender, "FRESH", timedelta(seconds=-1))
+    message_id = world.message(world.org())
+    taken = worker_database.rows
+
+    async def take_once(function: str, **arguments: Any) -> list[DictRow]:  # noqa: ANN401 - any SQL type
+        twilio.stop()
+        return await taken(function, **arguments)
+
+    monkeypatch.setattr(worker_database, "rows", take_once)
+    assert await send_due(worker_database, twilio) == 1
+
+    found = message(world, message_id)
+    assert (found["status"], found["provider_message_id"]) == ("queued", None)
+    assert await twilio_standin.messages() == []
+
+
+async def test_a_sender_that_is_to_stop_claims_no_more(
+    world: World, worker_database: Database, twilio: TwilioSender
+) -> None:
+    message_id = world.message(world.org())
+    twilio.stop()
+
+    assert await send_due(worker_database, twilio) == 0
+
+    assert message(world, message_id)["status"] == "pending"
+
+
 # -- no answer: it may have been sent, so it is never sent again blindly ----------------------------------------------
 
 
@@ -189,7 +257,7 @@ async def test_a_text_without_an_answer_is_never_sent_again(
     fault: str,
     accepted: int,
 ) -> None:
-    monkeypatch.setattr(sender, "TIMEOUT_S", 0.3)
+    monkeypatch.setattr(twilio_client, "TIMEOUT_S", 0.3)
     message_id = world.message(world.org())
     await twilio_standin.fault(fault, delay_s=60)
 
@@ -225,13 +293,13 @@ async def test_an_error_in_the_newer_shape_is_understood(world: World, worker_da
     async with strange(respond) as url, sending(url) as twilio:
         refused = world.message(org)
         await send_due(worker_database, twilio)
-        problem |= {"status": 503, "code": 20503}
-        busy = world.message(org)
+        problem |= {"status": 429, "code": 20429}
+        busy = world.message(org, to="+61491570199")  # the other number is texted no more
         await send_due(worker_database, twilio)
 
     found = message(world, refused)
     assert (found["status"], found["error_code"]) == ("failed", "21211")
-    await assert_retried(world, busy, "20503")
+    await assert_retried(world, busy, "20429")
 
 
 async def test_one_strange_answer_does_not_hold_up_the_others(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -93,7 +95,8 @@ async def test_an_answer_cannot_break_out_of_its_xml(sidecar: Sidecar, world: Wo
         sql.SQL(
             """
             create or replace function app.receive_sms(
-              p_message_sid text, p_from text, p_to text, p_body text, p_now timestamptz default now()
+              p_message_sid text, p_from text, p_to text, p_body text, p_now timestamptz default now(),
+              p_opt_out_type text default null, p_media integer default 0, p_account_sid text default null
             ) returns text language sql security definer as $$ select {}::text $$
             """
         ).format(hostile)
@@ -372,3 +375,92 @@ async def test_no_signed_oddity_is_our_fault(
     answer = await sidecar.text(ours, path)
 
     assert answer.status in {200, 204, 400}, answer.text
+
+
+# -- JSON, whose hash is part of the address --------------------------------------------------------------------------
+
+
+async def post_json(
+    sidecar: Sidecar, body: bytes, *, digest: str | None = None, token: str = TOKEN, kind: str = "application/json"
+) -> Answer:
+    query = f"?bodySHA256={hashlib.sha256(body).hexdigest() if digest is None else digest}"
+    signature = str(RequestValidator(token).compute_signature(f"{PUBLIC_URL}{INBOUND}{query}", {}))
+    return await sidecar.post(INBOUND + query, body, {"Content-Type": kind, "X-Twilio-Signature": signature})
+
+
+async def test_json_is_taken_by_the_hash_of_its_body(sidecar: Sidecar, world: World, subtests: pytest.Subtests) -> None:
+    org = world.org()
+    booking_id = asked_about(world, org)
+    content = inbound(org) | {"NumMedia": 0, "Nested": {"a": 1}}
+    body = json.dumps(content).encode()
+    before = world.everything()
+    signed = str(RequestValidator(TOKEN).compute_signature(f"{PUBLIC_URL}{INBOUND}", {}))
+    refused = {
+        "another body": await post_json(sidecar, body + b" ", digest=hashlib.sha256(body).hexdigest()),
+        "another hash": await post_json(sidecar, body, digest="0" * 64),
+        "no hash": await sidecar.post(
+            INBOUND, body, {"Content-Type": "application/json", "X-Twilio-Signature": signed}
+        ),
+        "two hashes": await post_json(sidecar, body, digest=f"{hashlib.sha256(body).hexdigest()}&bodySHA256=0"),
+        "another token": await post_json(sidecar, body, token="another"),
+        "said to be a form": await post_json(sidecar, b"a=1", kind=FORM["Content-Type"]),
+    }
+    for what, answer in refused.items():
+        with subtests.test(what):
+            assert (answer.status, answer.json()["code"]) == (403, "signature_invalid")
+    for malformed in (b"[]", b"{", b'"text"', b'{"Body": "\\u0000"}', b'{"Body": "\\ud800"}', b"\xff", b"[" * 100_000):
+        with subtests.test(repr(malformed[:20])):
+            answer = await post_json(sidecar, malformed)
+            assert (answer.status, answer.json()["code"]) == (400, "form_malformed")
+    assert world.everything() == before
+
+    answer = await post_json(sidecar, body, kind="application/json; charset=utf-8")
+
+    assert answer.status == 200, answer.text
+    assert confirmed(world, booking_id)
+
+
+# -- one thing changed ------------------------------------------------------------------------------------------------
+
+
+@FUZZ
+@given(data=st.data())
+async def test_whatever_is_changed_of_a_signed_form_it_is_refused(
+    sidecar: Sidecar, world: World, data: st.DataObject
+) -> None:
+    org = world.org() if not world.rows("select from public.orgs") else None
+    known: dict[str, str] = getattr(world, "signed_form", {})
+    if org is not None:
+        asked_about(world, org)
+        known = inbound(org)
+        world.signed_form = known  # type: ignore[attr-defined]
+    pairs = list(known.items())
+    signature, path = sign(pairs), INBOUND
+    where = data.draw(st.sampled_from(["value", "name", "added", "removed", "signature", "path", "query", "repeated"]))
+    index = data.draw(st.integers(0, len(pairs) - 1))
+    name, value = pairs[index]
+    letter = data.draw(st.sampled_from("aB0+ &=%\u00e9"))
+    match where:
+        case "value":
+            pairs[index] = (name, value + letter)
+        case "name":
+            pairs[index] = (name + letter, value)
+        case "added":
+            pairs.append((data.draw(st.text("abc", min_size=1, max_size=5)), data.draw(st.text("abc", max_size=3))))
+        case "removed":
+            # Without its value a parameter leaves its name in what is signed; with both it leaves nothing.
+            del pairs[index]
+        case "repeated":
+            pairs.append((name, value + letter))
+        case "signature":
+            place = data.draw(st.integers(0, len(signature) - 2))
+            signature = signature[:place] + ("A" if signature[place] != "A" else "B") + signature[place + 1 :]
+        case "path":
+            path = STATUS
+        case _:
+            path += "?a=1"
+
+    answer = await post(sidecar, pairs, signature, path)
+
+    assert answer.status == 403, (where, index, letter)
+    assert world.value("select count(*) from public.sms_events") == 0

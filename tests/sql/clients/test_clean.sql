@@ -1,18 +1,39 @@
 -- How what a visitor types is stored.
 begin;
-select plan(32);
+select plan(52);
 
-create temp table phones (given text, stored text, why text);
+create temp table phones (given text, country text, stored text, why text);
 insert into phones values
-  ('0412345678', '+61412345678', 'an Australian mobile number'), ('0412 345 678', '+61412345678', 'with blanks'),
-  ('(0412) 345-678', '+61412345678', 'with brackets and a dash'), ('0412.345.678', '+61412345678', 'with dots'),
-  ('61412345678', '+61412345678', 'with the country, without +'), ('+61 412 345 678', '+61412345678', 'with both'),
-  ('+61 (0)412 345 678', '+61412345678', 'with a 0 too many'), ('0011 61 412 345 678', '+61412345678', 'as dialled from there'),
-  ('+1 500 555 0006', '+15005550006', 'another country''s'), ('+64 21 123 4567', '+64211234567', 'New Zealand'),
-  ('021 123 4567', '021 123 4567', 'without a country it is nobody''s guess'), ('07 3000 0000', '07 3000 0000', 'a landline, too'),
-  ('ask at the desk', 'ask at the desk', 'no number at all'), ('', '', 'empty'), (null, null, 'null'),
-  ('+0412345678', '+0412345678', 'no country begins with 0'), ('+1234567890123456', '+1234567890123456', 'longer than numbers are');
-select is(app.clean_phone(given), stored, 'phone: ' || why) from phones;
+  ('0412345678', 'AU', '+61412345678', 'an Australian mobile number'),
+  ('0412 345 678', 'AU', '+61412345678', 'with blanks'),
+  ('(0412) 345-678', 'AU', '+61412345678', 'with brackets and a dash'),
+  ('0412.345.678', 'AU', '+61412345678', 'with dots'),
+  (U&'0412\2011345\2011678', 'AU', '+61412345678', 'with dashes of a word processor'),
+  ('61412345678', 'AU', '+61412345678', 'with the country, without +'),
+  ('+61 412 345 678', 'AU', '+61412345678', 'with both'),
+  ('+61 412 345 678', 'NZ', '+61412345678', 'wherever it is written'),
+  ('+61 (0)412 345 678', 'AU', '+61412345678', 'with a 0 too many'),
+  ('0011 61 412 345 678', 'AU', '+61412345678', 'as dialled from there'),
+  (U&'\FF0B\FF16\FF11\FF14\FF11\FF12\FF13\FF14\FF15\FF16\FF17\FF18', 'AU', '+61412345678', 'in full width'),
+  (U&'\202A+61412345678\202C', 'AU', '+61412345678', 'with marks nobody sees'),
+  (U&'+\0666\0661\0664\0661\0662\0663\0664\0665\0666\0667\0668', 'AU', '+61412345678', 'in Arabic digits'),
+  ('+1 500 555 0006', 'AU', '+15005550006', 'another country''s'),
+  ('021 123 4567', 'NZ', '+64211234567', 'a New Zealand mobile, written there'),
+  ('07 3000 0000', 'AU', '+61730000000', 'a landline'), ('07 3000 0000', 'GB', null, 'no number in Britain'),
+  ('07400 123456', 'GB', '+447400123456', 'a British mobile'), ('(500) 555-0006', 'US', '+15005550006', 'an American one'),
+  ('06 12 34 56 78', 'FR', '+33612345678', 'a French one'), ('347 123 4567', 'IT', '+393471234567', 'an Italian one'),
+  ('06 6982 1234', 'IT', '+390669821234', 'an Italian landline, which keeps its 0'),
+  ('', 'AU', null, 'empty'), (null, 'AU', null, 'null'), ('0412345678', null, null, 'of no country'),
+  ('+61412345678', null, '+61412345678', 'of its own');
+select is(app.normal_phone(given, country), stored, 'phone: ' || why) from phones;
+select is(app.clean_phone('phone', ' 0412 345 678 ', 'AU'), '+61412345678', 'a visitor''s phone is read');
+select is(app.clean_phone('phone', '  ', 'AU'), null, 'none is none');
+select throws_ok(format('select app.clean_phone(%L, %L, %L)', 'phone', p, 'AU'), 'PT400', 'phone_invalid', 'refused: ' || why)
+  from (values ('ask at the desk', 'words'), ('0412 345 67', 'a digit too few'), ('0412 345 6789', 'a digit too many'),
+               ('+0412345678', 'a country that begins with 0'), ('+1234567890123456', 'longer than numbers are'),
+               ('0412 345 678 or 0412 345 679', 'two of them'), ('0412 345 678 x12', 'an extension'), ('12', 'two digits'),
+               ('+999 1234567', 'nobody''s calling code')
+       ) as x (p, why);
 
 select is(app.clean_text('x', E'  two \t\n words ', 9), 'two words', 'a text is one line, blanks as one');
 select is(app.clean_text('x', E' \n two \n lines \n', 11, true), E'two \n lines', 'or keeps its lines');

@@ -125,7 +125,7 @@ select results_eq(
   $$select full_name, email, phone, date_of_birth, gender, address_line1, address_line2, height_cm, weight_kg,
            target_weight_kg, goals, health_conditions, medications, emergency_contact_phone from pg_temp.client()$$,
   $$values ('Jo Lee', 'Jo.Lee@Example.com', '+61412345678', '1990-12-31'::date, 'other', '1 Main St', null::text, 180::numeric,
-            81.56, null::numeric, null::text[], '{Asthma,Hay fever}'::text[], null::text[], '(07) 3000 0000')$$,
+            81.56, null::numeric, null::text[], '{Asthma,Hay fever}'::text[], null::text[], '+61730000000')$$,
   'every answer is in its column: trimmed, empty ones null, the mobile number in E.164');
 select results_eq(
   $$select injuries, notes, experience_level, org_id, status from pg_temp.client()$$,

@@ -100,6 +100,7 @@ select results_eq(
 create temp table harmless (column_name text, reason text);
 insert into harmless values
   ('clients.postcode', 'an address'),
+  ('orgs.country_code', 'a country'),
   ('clients.referral_code', 'as printed on a link'),
   ('referral_links.code', 'as printed on a link'),
   ('promo_codes.code', 'as printed on a flyer'),

@@ -1,7 +1,7 @@
 -- SMS-05: the whole message counts. A wrong confirm is worse than a missed one: whatever is more than a bare yes or no
 -- is `other`, and the coach reads it.
 begin;
-select plan(104);
+select plan(150);
 
 create temp table cases (body text, expected text, why text);
 insert into cases values
@@ -16,6 +16,26 @@ insert into cases values
   (U&'\FEFFyes', 'confirm', 'a byte order mark'), (U&'Y\00A0', 'confirm', 'a no-break space'),
   (E'Y\n', 'confirm', 'a line break'), (E'\tyes\r\n', 'confirm', 'a tab and a line break'),
   ('"Y"', 'confirm', 'quotes'), (U&'\201CYes\201D', 'confirm', 'curly quotes'), ('''y''', 'confirm', 'apostrophes'),
+  ('yes, confirmed', 'other', 'a comma within is not foreseen'), ('Please, yes.', 'confirm', 'please before'),
+  ('thanks, yes', 'confirm', 'thanks before'), ('Thank you! Yes', 'confirm', 'thank you before'),
+  ('confirm please', 'confirm', 'confirm with please'), ('Confirmed, thanks', 'confirm', 'confirmed with thanks'),
+  ('I confirm, thank you.', 'confirm', 'i confirm with thank you'), ('YES CONFIRMED!!!', 'confirm', 'in capitals'),
+  ('please confirm', 'confirm', 'please confirm'), ('yep thanks', 'confirm', 'yep with thanks'),
+  (U&'\2014 yes \2014', 'confirm', 'long dashes'), (U&'\00A1Yes!', 'confirm', 'a Spanish mark'), ('* yes *', 'confirm', 'stars'),
+  (U&'\300CY\300D', 'confirm', 'corner brackets'), (U&'\2032y\2032', 'confirm', 'primes'), (U&'y\3002', 'confirm', 'a Chinese full stop'),
+  (U&'\24CE', 'confirm', 'a Y in a circle, which is a Y'), (U&'Y\FE0F', 'confirm', 'a variation selector'),
+  (U&'\2066yes\2069', 'confirm', 'bidi isolates'), (U&'Y\+0E0041', 'confirm', 'a tag'), (U&'y\115F', 'confirm', 'a filler'),
+  (E'\x01yes\x7f', 'confirm', 'control characters'),
+  ('please no', 'decline', 'please before no'), ('no please', 'decline', 'no please'), ('Nope, thanks!', 'decline', 'nope with thanks'),
+  ('n thank you', 'decline', 'n with thank you'),
+  (U&'opt\2011out', 'stop', 'a hard hyphen'), (U&'OPT\2010OUT', 'stop', 'a typographic hyphen'), ('"STOP"', 'stop', 'in quotes'),
+  ('Stop  All', 'stop', 'two spaces'), (E'STOP\n', 'stop', 'with a line break'), ('End.', 'stop', 'end'),
+  ('(unsubscribe)', 'stop', 'in brackets'), ('*start*', 'start', 'with stars'), ('help!', 'help', 'with a mark'),
+  ('STOP?', 'stop', 'stop wins over its question mark'),
+  (U&'y \2753', 'other', 'a question mark that is a picture'), (U&'yes\2048', 'other', 'question and exclamation in one'),
+  ('y/n', 'other', 'both to choose from'), ('yes please thanks now', 'other', 'more than that'),
+  ('yes please please', 'other', 'begging is not foreseen'), ('thanks', 'other', 'thanks without a yes'), ('i confirm?', 'other', 'confirming with doubt'),
+  ('confirm 10am', 'other', 'confirming something'), ('cancel please', 'other', 'asking to cancel is for the coach'), ('N/A', 'other', 'not applicable'),
   ('(y)', 'confirm', 'brackets'), (U&'yes\2026', 'confirm', 'an ellipsis'),
 
   ('n', 'decline', 'n'), ('N', 'decline', 'N'), ('no', 'decline', 'no'), ('No.', 'decline', 'no with a full stop'),

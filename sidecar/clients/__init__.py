@@ -1,0 +1,1 @@
+"""Clients: pushes to their devices."""
