@@ -14,6 +14,7 @@ begin
   end;
   left_out := case p_table
     when 'client_purchases' then '{sessions_remaining}'  -- generated
+    when 'automations' then '{updated_at,next_due_at}'  -- the clock's
     when 'referral_links' then '{updated_at,clicks,signups}'  -- counters that visitors move
     else '{updated_at}'
   end;
