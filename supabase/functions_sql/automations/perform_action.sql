@@ -32,13 +32,14 @@ begin
         from app.insert_sms_direct(p_run.org_id, p_run.client_id, v_body, p_now, 'automation', p_run.automation_id,
                                    v_key, 'automation') as i;
       return case v_refusal
-        when 'sms_already_queued' then null
         when 'sms_body_invalid' then 'it is longer than 1600 characters'
         when 'number_suppressed' then 'the client''s number must not be texted'
         when 'phone_missing' then 'the client has no phone number'
         when 'sms_disabled' then 'texting is switched off'
         when 'sms_sender_missing' then 'there is no number to text from'
-        else format('it was refused (%s)', v_refusal)
+        when 'sms_already_queued' then null  -- by a try before this one
+        -- Null, where it was not refused.
+        else 'it was refused (' || v_refusal || ')'
       end;
     when 'notify_trainer' then
       -- Staff alone read these; the client's thread is the client's, too.
@@ -47,7 +48,7 @@ begin
               v_body, p_now);
       perform app.queue_coach_sms(
         p_run.org_id, 'automation',
-        left(concat_ws(': ', p_client_name, coalesce(nullif(btrim(v_title), ''), p_automation_name), v_body), 1600),
+        left(concat_ws(': ', btrim(p_client_name), coalesce(nullif(btrim(v_title), ''), p_automation_name), v_body), 1600),
         'automation', p_run.automation_id, v_key, p_now
       );
     when 'tag_client' then
