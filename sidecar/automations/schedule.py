@@ -89,11 +89,11 @@ def next_due(schedule: str, timezone: str, after: datetime, hour: int = DEFAULT_
     """The first instant, later than `after`, at which a schedule is due, as an aware datetime in UTC.
 
     `schedule` is `daily`, `weekly` (Mondays), both at `hour`, or five cron fields (minute, hour, day of month, month,
-    day of week) on the wall clock of `timezone`, an IANA name. A job at a fixed time runs once on each date that matches: a
-    time that a change of clocks skips at the first instant after the gap, one that is repeated at its first pass only.
-    A job whose minute or hour begins with `*` follows real time. Day of month and day of week, both restricted, match
-    either; a field that begins with `*` is not restricted (crontab(5)). ScheduleError, a ValueError, for what is no
-    schedule, and for one that never occurs; ValueError for an unknown zone or a naive `after`.
+    day of week) on the wall clock of `timezone`, an IANA name. A job at a fixed time runs once on each date that
+    matches: a time that a change of clocks skips at the first instant after the gap, one that is repeated at its first
+    pass only. A job whose minute or hour begins with `*` follows real time. Day of month and day of week, both
+    restricted, match either; a field that begins with `*` is not restricted (crontab(5)). ScheduleError, a ValueError,
+    for what is no schedule, and for one that never occurs; ValueError for an unknown zone or a naive `after`.
     """
     cron = _parse(schedule, hour)
     if after.tzinfo is None:
