@@ -86,7 +86,10 @@ begin
     );
   end loop;
 
-  if v_slot.client_id is not null or v_looked_at < p_limit then
+  if v_slot.client_id is not null or v_looked_at < p_limit or not exists (
+    select from public.clients as c
+     where c.org_id = v_automation.org_id and c.status = 'active' and c.id > v_slot.last_client_id
+  ) then
     delete from app.automation_slots as s where s.id = v_slot.id;
   else
     update app.automation_slots as s set last_client_id = v_slot.last_client_id where s.id = v_slot.id;
