@@ -8,12 +8,17 @@ import time
 import click
 from rich.console import Console
 
-from bench import due_work, machine, row_security, sessions
+from bench import automations, due_work, machine, row_security, sessions
 from bench.ground import ADMIN_DATABASE, Ground
 from devstack.postgres import throw_away
 from devstack.problems import Problem
 
-BENCHES = {"row_security": row_security.run, "due_work": due_work.run, "sessions": sessions.run}
+BENCHES = {
+    "row_security": row_security.run,
+    "due_work": due_work.run,
+    "sessions": sessions.run,
+    "automations": automations.run,
+}
 
 
 @click.command(help="Measure what things cost. NAMES: " + ", ".join(BENCHES) + "; none means all.")

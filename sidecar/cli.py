@@ -7,6 +7,7 @@ import json
 import os
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import click
 import psycopg
@@ -17,6 +18,8 @@ from psycopg_pool import PoolTimeout
 
 from sidecar import jobs, logging, worker
 from sidecar.app import create_app
+from sidecar.automations import firing
+from sidecar.automations.schedule import DEFAULT_HOUR, next_due
 from sidecar.database import Database, create_pool
 from sidecar.money import inbox
 from sidecar.money.fees import StripeReader
@@ -44,6 +47,28 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 log = structlog.get_logger()
+
+
+class _Instant(click.ParamType[datetime]):
+    """An instant in ISO 8601 with its UTC offset, or `now`."""
+
+    name = "instant"
+
+    def convert(self, value: str | datetime, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        if value == "now":
+            return datetime.now(UTC)
+        try:
+            at = datetime.fromisoformat(value)
+        except ValueError:
+            at = datetime.min  # noqa: DTZ901 - refused below, as every time without an offset
+        if at.tzinfo is None:
+            self.fail("not an instant such as 2026-10-04T09:00+11:00", param, ctx)
+        return at
+
+
+_INSTANT = _Instant()
 
 
 def _settings(read: Callable[[Mapping[str, str]], T]) -> T:
@@ -85,7 +110,7 @@ def serve(host: str, port: int) -> None:
 
 @main.command("worker")
 def run_worker() -> None:
-    """Complete past bookings, send texts and keep the books, on the minute; installs the job tables at start."""
+    """Complete past bookings, send texts, run automations and keep the books, on the minute."""
     _run(worker.run(_settings(WorkerSettings.from_env)))
 
 
@@ -224,6 +249,51 @@ def _span(first: datetime | None, last: datetime | None) -> Span | None:
     if begin >= end:
         raise click.UsageError("--from is after --to, or has not come yet.")
     return Span(begin, end)
+
+
+@main.group("automations")
+def automations_group() -> None:
+    """What orgs have done by themselves."""
+
+
+@automations_group.command("simulate")
+@click.argument("org_id", metavar="ORG", type=click.UUID)
+@click.option("--from", "start", type=_INSTANT, default="now", help="With a UTC offset; default: now.")
+@click.option("--to", "end", type=_INSTANT, help="Default: a week after the start; at most 31 days after it.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def automations_simulate(org_id: UUID, start: datetime, end: datetime | None, as_json: bool) -> None:  # noqa: FBT001
+    """Show what the automations of an org would do, for whom, and what they would not and why; nothing is done.
+
+    Columns: when it is due, when it fires, outcome, reason, automation, client, actions.
+    """
+    rows = _with_database(lambda database: firing.simulated(database, org_id, start, end or start + timedelta(days=7)))
+    for row in rows:
+        if as_json:
+            click.echo(json.dumps(row, default=str))
+            continue
+        times = (row[name].isoformat(timespec="seconds") for name in ("due_at", "fires_at"))
+        actions = ", ".join(action["type"] for action in row["actions"])
+        names = (row["automation_name"], row["client_name"])
+        click.echo("\t".join((*times, row["status"], row["reason"] or "-", *names, actions or "-")))
+
+
+@automations_group.command("times")
+@click.argument("schedule", metavar="SCHEDULE")
+@click.option("--timezone", required=True, help="IANA name, for example Australia/Sydney.")
+@click.option("--from", "start", type=_INSTANT, default="now", help="With a UTC offset; default: now.")
+@click.option(
+    "--hour", default=DEFAULT_HOUR, show_default=True, type=click.IntRange(0, 23), help="Of daily and weekly."
+)
+@click.option("--count", default=5, show_default=True, type=click.IntRange(1, 1000))
+def automations_times(schedule: str, timezone: str, start: datetime, hour: int, count: int) -> None:
+    """Show when a SCHEDULE is due next: daily, weekly, or five cron fields in quotes. Needs no database."""
+    at = start
+    try:
+        for _ in range(count):
+            at = next_due(schedule, timezone, at, hour)
+            click.echo(at.astimezone(ZoneInfo(timezone)).isoformat(timespec="seconds"))
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
 
 
 def _with_database(work: Callable[[Database], Awaitable[T]]) -> T:

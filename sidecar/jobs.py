@@ -18,6 +18,7 @@ import structlog
 from procrastinate.schema import SchemaManager
 from psycopg import sql
 
+from sidecar.automations.firing import fire_due, score_risk
 from sidecar.bookings.completion import complete_past
 from sidecar.clients.push import Expo, check_receipts
 from sidecar.money.fees import StripeReader, fetch_due
@@ -118,6 +119,25 @@ def create_jobs(
     @app.task(name="money.expire_checkouts", queueing_lock="money.expire_checkouts")
     async def expire_checkouts(timestamp: int) -> None:  # noqa: ARG001 - state decides, not the slot
         await database.value("expire_checkouts")
+
+    firing = asyncio.Lock()
+
+    @app.periodic(cron="* * * * *")
+    @app.task(name="automations.fire", queueing_lock="automations.fire")
+    async def fire_automations(timestamp: int) -> None:  # noqa: ARG001 - state decides, not the slot
+        # A long backlog outlasts a minute, as with bookings above.
+        if not firing.locked():
+            async with firing:
+                await fire_due(database, None)
+
+    scoring = asyncio.Lock()
+
+    @app.periodic(cron="* * * * *")
+    @app.task(name="automations.score_risk", queueing_lock="automations.score_risk")
+    async def score_clients(timestamp: int) -> None:  # noqa: ARG001 - state decides, not the slot
+        if not scoring.locked():
+            async with scoring:
+                await score_risk(database)
 
     @app.task(name="sms.send_due")
     async def send_due_now() -> None:

@@ -2,6 +2,1700 @@
 set lock_timeout = '5s';
 set check_function_bodies = off;
 
+-- >>> functions_sql/automations/automation_applies.sql
+create or replace function app.automation_applies(p_automation public.automations, p_facts jsonb) returns boolean
+  language plpgsql immutable parallel safe security invoker set search_path = ''
+as $$
+begin
+  return app.conditions_hold(p_automation.conditions, p_facts)
+     and case p_automation.trigger ->> 'event'
+           when 'risk_red' then coalesce(p_facts ->> 'risk_tier' = 'red', false)
+           when 'inactivity' then p_automation.conditions @> '[{"field": "days_since_activity"}]'
+                                  or (p_facts ->> 'days_since_activity')::integer >= 7
+           else true
+         end;
+end;
+$$;
+comment on function app.automation_applies(public.automations, jsonb) is
+  'True when an automation is for a client with these app.client_facts(): all its conditions hold, and what its event '
+  'says is still so. inactivity without a condition on days_since_activity is a week.';
+revoke all on function app.automation_applies(public.automations, jsonb) from public, anon, authenticated, service_role;
+-- <<< functions_sql/automations/automation_applies.sql
+
+-- >>> functions_sql/automations/begin_risk_days.sql
+create or replace function app.begin_risk_days() returns trigger
+  language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  insert into app.risk_days (org_id) values (new.id);
+  return null;
+end;
+$$;
+comment on function app.begin_risk_days() is 'The clients of a new org are scored from its first day on (app.score_due_risk).';
+revoke all on function app.begin_risk_days() from public, anon, authenticated, service_role;
+
+create or replace trigger orgs_begin_risk_days after insert on public.orgs
+  for each row execute function app.begin_risk_days();
+-- <<< functions_sql/automations/begin_risk_days.sql
+
+-- >>> functions_sql/automations/carry_out.sql
+create or replace function app.carry_out(
+  p_run public.automation_runs, p_automation public.automations, p_client_name text, p_facts jsonb, p_timezone text,
+  p_now timestamptz
+) returns public.automation_runs
+  language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_variables jsonb := app.run_variables(p_client_name, p_facts);
+  v_problem text;
+begin
+  p_run.status := 'ok';
+  p_run.reason := null;
+  p_run.failed_action := null;
+  p_run.next_attempt_at := null;
+  p_run.sending_since := null;
+  while p_run.actions_left <> '[]' loop
+    if p_run.actions_left -> 0 ->> 'type' = 'send_push' then
+      if not exists (select from public.push_tokens as t where t.client_id = p_run.client_id) then
+        return app.fail_run(p_run, 'the client has no device with the app', false, p_automation.guardrails, p_timezone,
+                            p_now);
+      end if;
+      p_run.status := 'pending';
+      p_run.next_attempt_at := p_now;
+      return p_run;
+    end if;
+    begin
+      v_problem := app.perform_action(p_run, p_automation.name, p_client_name, v_variables, p_now);
+    exception when others then
+      return app.fail_run(p_run, format('something went wrong on our side (%s)', sqlstate), true,
+                          p_automation.guardrails, p_timezone, p_now);
+    end;
+    if v_problem is not null then
+      return app.fail_run(p_run, v_problem, false, p_automation.guardrails, p_timezone, p_now);
+    end if;
+    p_run.actions_fired := p_run.actions_fired || jsonb_build_array(p_run.actions_left -> 0);
+    p_run.actions_left := p_run.actions_left - 0;
+  end loop;
+  return p_run;
+end;
+$$;
+comment on function app.carry_out(
+  public.automation_runs, public.automations, text, jsonb, text, timestamptz
+) is
+  'Does the actions that a run has left, in order, up to one that fails (failed) or a push notification, which is the '
+  'worker''s to send (pending), else ok. Returns the run as it then is, for the caller to store in this transaction.';
+revoke all on function app.carry_out(
+  public.automation_runs, public.automations, text, jsonb, text, timestamptz
+) from public, anon, authenticated, service_role;
+-- <<< functions_sql/automations/carry_out.sql
+
+-- >>> functions_sql/automations/check_actions.sql
+create or replace function app.check_actions(p_actions jsonb) returns void
+  language plpgsql immutable parallel safe security invoker set search_path = ''
+as $$
+declare
+  v_action jsonb;
+  v_number integer := 0;
+  v_type text;
+  v_longest integer;
+  v_text text;
+  v_problem text;
+begin
+  if jsonb_typeof(p_actions) <> 'array' then
+    return;  -- the table's constraint says so
+  end if;
+  if jsonb_array_length(p_actions) > 10 then
+    raise exception using errcode = 'PT400', message = 'actions_invalid', hint = 'An automation has at most 10 actions.';
+  end if;
+  for v_action in select e from jsonb_array_elements(p_actions) as e loop
+    v_number := v_number + 1;
+    v_type := v_action ->> 'type';
+    if v_type = 'create_offer' then
+      raise exception using errcode = 'PT400', message = 'action_unavailable',
+        hint = format('Action %s: there are no offers for one client alone, so none can be made for them.', v_number);
+    end if;
+    v_longest := case v_type
+      when 'send_message' then 4000 when 'send_sms' then 1600 when 'send_push' then 1000 when 'notify_trainer' then 1000
+      when 'tag_client' then 50
+    end;
+    v_text := v_action -> 'params' ->> case v_type when 'tag_client' then 'tag' else 'body' end;
+    v_problem := case
+      when v_longest is null
+        then 'the type is one of send_message, send_sms, send_push, notify_trainer and tag_client'
+      when coalesce(v_text, '') !~ '\S' or length(v_text) > v_longest
+        then format('params.%s has 1 to %s characters', case v_type when 'tag_client' then 'tag' else 'body' end, v_longest)
+      when length(v_action -> 'params' ->> 'title') > 200 then 'params.title has at most 200 characters'
+      when exists (
+        select
+          from unnest(array[v_text, v_action -> 'params' ->> 'title']) as t (body),
+               regexp_matches(t.body, '\{\{([^{}]*)\}\}', 'g') as m (name)
+         where btrim(m.name[1]) not in ('name', 'first_name', 'days_inactive')
+      ) then 'the placeholders are {{name}}, {{first_name}} and {{days_inactive}}'
+    end;
+    if v_problem is not null then
+      raise exception using errcode = 'PT400', message = 'actions_invalid',
+        hint = format('Action %s: %s.', v_number, v_problem);
+    end if;
+  end loop;
+end;
+$$;
+comment on function app.check_actions(jsonb) is
+  'Refuses actions that app.perform_action() could not do: each is {type, params}. Errors: PT400 actions_invalid; the hint '
+  'says which and why; PT400 action_unavailable: create_offer, which the existing screens know and nothing ever did.';
+revoke all on function app.check_actions(jsonb) from public, anon, authenticated, service_role;
+-- <<< functions_sql/automations/check_actions.sql
+
+-- >>> functions_sql/automations/check_conditions.sql
+create or replace function app.check_conditions(p_conditions jsonb) returns void
+  language plpgsql immutable parallel safe security invoker set search_path = ''
+as $$
+declare
+  v_condition jsonb;
+  v_number integer := 0;
+  v_field text;
+  v_operator text;
+  v_value jsonb;
+  v_operators text[];
+  v_problem text;
+begin
+  if jsonb_typeof(p_conditions) <> 'array' then
+    return;  -- the table's constraint says so
+  end if;
+  for v_condition in select e from jsonb_array_elements(p_conditions) as e loop
+    v_number := v_number + 1;
+    v_field := v_condition ->> 'field';
+    v_operator := v_condition ->> 'operator';
+    v_value := coalesce(v_condition -> 'value', 'null');
+    v_operators := case
+      when v_field in ('risk_score', 'days_since_activity') then '{eq,neq,gt,lt,gte,lte,in}'
+      when v_field in ('risk_tier', 'subscription_status', 'status') then '{eq,neq,in,contains}'
+      when v_field = 'tags' then '{contains}'
+    end;
+    v_problem := case
+      when v_operators is null
+        then 'the field is one of risk_tier, risk_score, subscription_status, days_since_activity, status and tags'
+      when v_operator is null or v_operator <> all (v_operators)
+        then 'the operator for this field is one of ' || array_to_string(v_operators, ', ')
+      when v_operator = 'in' and (jsonb_typeof(v_value) <> 'array' or v_value = '[]') then 'the value is a list'
+      when exists (
+        select
+          from jsonb_array_elements(case v_operator when 'in' then v_value else jsonb_build_array(v_value) end) as v
+         where jsonb_typeof(v) not in ('string', 'number') or v #>> '{}' !~ '\S'
+            or ('gt' = any (v_operators) and v #>> '{}' !~ '^-?[0-9]{1,9}(\.[0-9]{1,9})?$')
+      ) then case when 'gt' = any (v_operators) then 'the value is a number' else 'the value is a text' end
+    end;
+    if v_problem is not null then
+      raise exception using errcode = 'PT400', message = 'conditions_invalid',
+        hint = format('Condition %s: %s.', v_number, v_problem);
+    end if;
+  end loop;
+end;
+$$;
+comment on function app.check_conditions(jsonb) is
+  'Refuses conditions that app.conditions_hold() could not tell of: each is {field, operator, value}, a field of '
+  'app.client_facts(), with an operator that fits it. Error: PT400 conditions_invalid; the hint says which and why.';
+revoke all on function app.check_conditions(jsonb) from public, anon, authenticated, service_role;
+-- <<< functions_sql/automations/check_conditions.sql
+
+-- >>> functions_sql/automations/check_guardrails.sql
+create or replace function app.check_guardrails(p_guardrails jsonb) returns void
+  language plpgsql immutable parallel safe security invoker set search_path = ''
+as $$
+declare
+  v_key text;
+  v_value text;
+  v_low integer;
+  v_high integer;
+begin
+  for v_key, v_value, v_low, v_high in
+    select k.key, p_guardrails ->> k.key, k.low, k.high
+      from (values ('max_per_client_per_day', 1, 1000), ('max_per_client_per_week', 1, 1000),
+                   ('quiet_hours_start', 0, 23), ('quiet_hours_end', 0, 23), ('dedupe_hours', 0, 8760))
+           as k (key, low, high)
+     where p_guardrails ->> k.key is not null
+  loop
+    -- One after the other: what is no number is not compared.
+    if v_value !~ '^[0-9]{1,4}$' or v_value::integer not between v_low and v_high then
+      raise exception using errcode = 'PT400', message = 'guardrails_invalid',
+        hint = format('%s is %s to %s, or left out.', v_key, v_low, v_high);
+    end if;
+  end loop;
+end;
+$$;
+comment on function app.check_guardrails(jsonb) is
+  'Refuses guardrails that app.guardrail_problem() could not keep: whole numbers, each may be missing or null, which is no '
+  'limit. Error: PT400 guardrails_invalid; the hint says which and what it may be.';
+revoke all on function app.check_guardrails(jsonb) from public, anon, authenticated, service_role;
+-- <<< functions_sql/automations/check_guardrails.sql
+
+-- >>> functions_sql/automations/claim_automation_pushes.sql
+create or replace function app.claim_automation_pushes(p_now timestamptz default now(), p_limit integer default 50)
+  returns table (run_id uuid, tokens text[], title text, body text)
+  language plpgsql volatile security definer set search_path = ''
+as $$
+#variable_conflict use_column
+declare
+  v_run public.automation_runs;
+  v_automation public.automations;
+  v_timezone text;
+  v_client record;
+  v_at timestamptz;
+  v_variables jsonb;
+  v_found boolean;
+  v_handed_out boolean;
+begin
+  -- What only waits or is failed does not end the search.
+  loop
+    v_found := false;
+    v_handed_out := false;
+    for v_run in
+      select r.*
+        from public.automation_runs as r
+       where r.next_attempt_at <= p_now and r.status = 'pending'
+       order by r.next_attempt_at, r.id
+       limit p_limit
+         for no key update skip locked
+    loop
+      v_found := true;
+      select a.* into strict v_automation from public.automations as a where a.id = v_run.automation_id;
+      select o.timezone into strict v_timezone from public.orgs as o where o.id = v_run.org_id;
+      if v_run.sending_since is not null then
+        -- Handed out long ago and never settled: its sender died, perhaps after it was sent.
+        perform app.store_run(app.fail_run(v_run, 'it is not known whether it was sent', false, v_automation.guardrails,
+                                           v_timezone, p_now));
+        continue;
+      end if;
+      v_at := app.next_send_time(p_now, v_timezone, (v_automation.guardrails ->> 'quiet_hours_start')::integer,
+                                 (v_automation.guardrails ->> 'quiet_hours_end')::integer);
+      select c.id, c.full_name, f.facts into v_client
+        from public.clients as c
+        left join app.client_facts(v_run.org_id, v_run.client_id, null, v_timezone, p_now, 1) as f on true
+       where c.id = v_run.client_id;
+      tokens := array(select t.expo_token from public.push_tokens as t where t.client_id = v_run.client_id order by t.id);
+      if v_at > p_now then
+        v_run.next_attempt_at := v_at;
+      elsif tokens = '{}' then
+        v_run := app.fail_run(v_run, 'the client has no device with the app', false, v_automation.guardrails, v_timezone,
+                              p_now);
+      else
+        v_variables := app.run_variables(v_client.full_name, v_client.facts);
+        run_id := v_run.id;
+        title := app.render_sms_template(v_run.actions_left -> 0 -> 'params' ->> 'title', v_variables);
+        body := app.render_sms_template(v_run.actions_left -> 0 -> 'params' ->> 'body', v_variables);
+        v_run.sending_since := p_now;
+        v_run.next_attempt_at := p_now + interval '5 minutes';
+        return next;
+        v_handed_out := true;
+      end if;
+      perform app.store_run(v_run);
+    end loop;
+    exit when v_handed_out or not v_found;
+  end loop;
+end;
+$$;
+comment on function app.claim_automation_pushes(timestamptz, integer) is
+  'Hands out up to p_limit push notifications of automations, each to one caller, who has five minutes to say what became '
+  'of it (app.settle_automation_push()). What was handed out and not settled is failed, not sent again: it may have '
+  'arrived. tokens: the client''s devices. An empty answer means that none is left to send now.';
+revoke all on function app.claim_automation_pushes(timestamptz, integer)
+  from public, anon, authenticated, service_role;
+grant execute on function app.claim_automation_pushes(timestamptz, integer) to coach_os_worker;
+-- <<< functions_sql/automations/claim_automation_pushes.sql
+
+-- >>> functions_sql/automations/claim_due_automations.sql
+create or replace function app.claim_due_automations(p_now timestamptz default now(), p_limit integer default 500)
+  returns integer
+  language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_ids uuid[];
+begin
+  select array_agg(d.id) into v_ids
+    from (
+      select a.id
+        from public.automations as a
+       where a.next_due_at <= p_now
+         -- One that is not done with its last time is claimed when it is.
+         and not exists (
+           select from app.automation_slots as s where s.automation_id = a.id and s.client_id is null
+         )
+       order by a.next_due_at, a.id
+       limit p_limit
+         for no key update skip locked
+    ) as d;
+  if v_ids is null then
+    return 0;
+  end if;
+  return app.open_automation_slots(v_ids, p_now);
+end;
+$$;
+comment on function app.claim_due_automations(timestamptz, integer) is
+  'Claims up to p_limit automations that are due by the clock at p_now, oldest first, each for one caller: a slot for '
+  'app.run_due_slots() to do, and the next due time. Returns how many; 0: none is due but what others hold right now.';
+revoke all on function app.claim_due_automations(timestamptz, integer)
+  from public, anon, authenticated, service_role;
+grant execute on function app.claim_due_automations(timestamptz, integer) to coach_os_worker;
+-- <<< functions_sql/automations/claim_due_automations.sql
+
+-- >>> functions_sql/automations/client_facts.sql
+create or replace function app.client_facts(
+  p_org_id uuid, p_client_id uuid, p_after uuid, p_timezone text, p_now timestamptz, p_limit integer
+) returns table (client_id uuid, full_name text, active_at timestamptz, facts jsonb)
+  language plpgsql stable security definer set search_path = ''
+as $$
+declare
+  v_today date := p_now at time zone 'UTC';
+begin
+  return query
+    select c.id, c.full_name, a.active_at,
+           jsonb_build_object(
+             'status', c.status,
+             'tags', c.tags,
+             'risk_tier', r.tier,
+             'risk_score', r.score,
+             'subscription_status', coalesce(s.status, 'none'),
+             'days_since_activity',
+               greatest((p_now at time zone p_timezone)::date - (a.active_at at time zone p_timezone)::date, 0)
+           )
+      from public.clients as c
+      -- Who never did anything has been inactive since they became a client.
+     cross join lateral (
+             select coalesce(max(e.created_at), c.created_at) as active_at
+               from public.activity_events as e
+              where e.client_id = c.id and e.created_at <= p_now
+           ) as a
+      left join public.subscriptions as s on s.org_id = c.org_id and s.client_id = c.id
+      -- Today's, or yesterday's until today's is there.
+      left join lateral (
+             select k.tier, k.score
+               from public.client_risk as k
+              where k.client_id = c.id and k.as_of_date between v_today - 1 and v_today
+              order by k.as_of_date desc
+              limit 1
+           ) as r on true
+     where c.org_id = p_org_id and c.status = 'active'
+       and (p_client_id is null or c.id = p_client_id) and (p_after is null or c.id > p_after)
+     order by c.id
+     limit p_limit;
+end;
+$$;
+comment on function app.client_facts(uuid, uuid, uuid, text, timestamptz, integer) is
+  'What the conditions of automations are about, of an org''s active clients at p_now, by id: of one (p_client_id), or of '
+  'the first p_limit after p_after (null: from the start). active_at: what they last recorded in the app, or when they '
+  'became a client; days_since_activity are dates in p_timezone. Risk is today''s, which is UTC''s.';
+revoke all on function app.client_facts(uuid, uuid, uuid, text, timestamptz, integer)
+  from public, anon, authenticated, service_role;
+-- <<< functions_sql/automations/client_facts.sql
+
+-- >>> functions_sql/automations/conditions_hold.sql
+create or replace function app.conditions_hold(p_conditions jsonb, p_facts jsonb) returns boolean
+  language plpgsql immutable parallel safe security invoker set search_path = ''
+as $$
+declare
+  v_condition jsonb;
+  v_operator text;
+  v_fact jsonb;
+  v_text text;
+  v_value jsonb;
+  v_holds boolean;
+begin
+  for v_condition in select e from jsonb_array_elements(p_conditions) as e loop
+    v_operator := v_condition ->> 'operator';
+    v_fact := p_facts -> (v_condition ->> 'field');
+    v_text := v_fact #>> '{}';  -- null: not known, which equals nothing
+    v_value := v_condition -> 'value';
+    if jsonb_typeof(v_fact) = 'array' then
+      v_holds := v_fact ? (v_value #>> '{}');
+    elsif v_operator = 'contains' then
+      v_holds := strpos(v_text, v_value #>> '{}') > 0;
+    elsif v_condition ->> 'field' in ('risk_score', 'days_since_activity') and v_operator <> 'in' then
+      v_holds := case v_operator
+        when 'eq' then v_text::numeric = (v_value #>> '{}')::numeric
+        when 'neq' then v_text::numeric is distinct from (v_value #>> '{}')::numeric
+        when 'gt' then v_text::numeric > (v_value #>> '{}')::numeric
+        when 'lt' then v_text::numeric < (v_value #>> '{}')::numeric
+        when 'gte' then v_text::numeric >= (v_value #>> '{}')::numeric
+        when 'lte' then v_text::numeric <= (v_value #>> '{}')::numeric
+      end;
+    elsif v_operator = 'in' then
+      v_holds := exists (select from jsonb_array_elements_text(v_value) as v where v = v_text);
+    else
+      v_holds := case v_operator
+        when 'eq' then v_text = v_value #>> '{}'
+        when 'neq' then v_text is distinct from v_value #>> '{}'
+      end;
+    end if;
+    if v_holds is not true then
+      return false;
+    end if;
+  end loop;
+  return true;
+end;
+$$;
+comment on function app.conditions_hold(jsonb, jsonb) is
+  'True when all conditions of an automation hold for a client with these facts (app.client_facts()); none: true. What is '
+  'not known of a client (no risk score yet) differs from everything, and is neither more nor less.';
+revoke all on function app.conditions_hold(jsonb, jsonb) from public, anon, authenticated, service_role;
+-- <<< functions_sql/automations/conditions_hold.sql
+
+-- >>> functions_sql/automations/cron_values.sql
+create or replace function app.cron_values(
+  p_text text, p_low integer, p_high integer, p_what text, p_names text[],
+  out matched integer[], out problem text, out problem_at integer
+)
+  language plpgsql immutable parallel safe security invoker set search_path = ''
+as $$
+declare
+  v_item text;
+  v_base text;
+  v_bounds text[];
+  v_values integer[];
+  v_value integer;
+  v_step text;
+begin
+  if p_text = '*' then
+    matched := array(select generate_series(p_low, p_high));
+    return;
+  end if;
+  matched := '{}';
+  problem_at := 1;
+  foreach v_item in array string_to_array(p_text, ',') loop
+    v_base := split_part(v_item, '/', 1);
+    v_step := substr(v_item, length(v_base) + 2);
+    if v_base = '*' then
+      v_values := array[p_low, p_high];
+    else
+      v_bounds := array[split_part(v_base, '-', 1)];
+      if strpos(v_base, '-') > 0 then
+        v_bounds := v_bounds || substr(v_base, length(v_bounds[1]) + 2);
+      end if;
+      v_values := '{}';
+      for i in 1 .. cardinality(v_bounds) loop
+        v_value := p_low - 1 + array_position(p_names, lower(v_bounds[i]));
+        if v_value is null and v_bounds[i] ~ '^[0-9]{1,2}$' then
+          v_value := v_bounds[i];
+        end if;
+        if v_value is null or v_value not between p_low and p_high then
+          problem := p_what;
+          problem_at := problem_at + case when i = 1 then 0 else length(v_bounds[1]) + 1 end;
+          return;
+        end if;
+        v_values := v_values || v_value;
+      end loop;
+      if v_values[2] < v_values[1] then
+        problem := 'a range begins with the smaller value';
+        return;
+      end if;
+      if cardinality(v_values) = 1 then
+        v_values := v_values || case when v_base <> v_item then p_high else v_values[1] end;
+      end if;
+    end if;
+    if v_base = v_item then
+      v_step := '1';
+    elsif v_step !~ '^[0-9]{1,3}$' or v_step ~ '^0+$' then
+      problem := 'a step is a number from 1 on';
+      problem_at := problem_at + length(v_base) + 1;
+      return;
+    end if;
+    while v_values[1] <= v_values[2] loop
+      matched := matched || v_values[1];
+      v_values[1] := v_values[1] + v_step::integer;
+    end loop;
+    problem_at := problem_at + length(v_item) + 1;
+  end loop;
+  if strpos(p_text, ',') > 0 then
+    matched := array(select distinct v from unnest(matched) as v order by v);
+  end if;
+  problem_at := null;
+end;
+$$;
+comment on function app.cron_values(text, integer, integer, text, text[]) is
+  'The values that one cron field names, each once, in order: *, value, first-last, each with an optional /step, '
+  'separated by commas; value/step goes on to p_high. p_names: names of the values from p_low on. Or what is wrong '
+  '(p_what: which values there are) and at which of its characters (from 1).';
+revoke all on function app.cron_values(text, integer, integer, text, text[])
+  from public, anon, authenticated, service_role;
+-- <<< functions_sql/automations/cron_values.sql
+
+-- >>> functions_sql/automations/fail_run.sql
+create or replace function app.fail_run(
+  p_run public.automation_runs, p_problem text, p_again boolean, p_guardrails jsonb, p_timezone text, p_now timestamptz
+) returns public.automation_runs
+  language plpgsql stable security definer set search_path = ''
+as $$
+begin
+  p_run.status := 'failed';
+  p_run.failed_action := p_run.actions_left -> 0 ->> 'type';
+  p_run.reason := coalesce(case p_run.failed_action
+    when 'send_message' then 'Message' when 'send_sms' then 'Text' when 'send_push' then 'Push notification'
+    when 'notify_trainer' then 'Note to you' when 'tag_client' then 'Tag'
+  end, 'Action') || ': ' || p_problem || '.';
+  p_run.sending_since := null;
+  p_run.next_attempt_at := case when p_again and p_run.attempts < 5 then app.next_send_time(
+    p_now + interval '1 minute' * 4 ^ greatest(p_run.attempts - 1, 0), p_timezone,
+    (p_guardrails ->> 'quiet_hours_start')::integer, (p_guardrails ->> 'quiet_hours_end')::integer
+  ) end;
+  return p_run;
+end;
+$$;
+comment on function app.fail_run(public.automation_runs, text, boolean, jsonb, text, timestamptz) is
+  'The run with its next action failed: p_problem says why, as a sentence without its full stop. p_again: it may work '
+  'another time, so it is tried again by itself, after 1, 4, 16 and 64 minutes and outside quiet hours, then no more. '
+  'Else, somebody has to do something first, and it is final at once.';
+revoke all on function app.fail_run(public.automation_runs, text, boolean, jsonb, text, timestamptz)
+  from public, anon, authenticated, service_role;
+-- <<< functions_sql/automations/fail_run.sql
+
+-- >>> functions_sql/automations/guardrail_problem.sql
+create or replace function app.guardrail_problem(
+  p_automation_id uuid, p_client_id uuid, p_guardrails jsonb, p_timezone text, p_now timestamptz
+) returns text
+  language plpgsql stable security definer set search_path = ''
+as $$
+declare
+  v_today date := p_now at time zone p_timezone;
+  v_dedupe_hours integer := coalesce((p_guardrails ->> 'dedupe_hours')::integer, 0);
+  v_max_a_day integer := p_guardrails ->> 'max_per_client_per_day';
+  v_max_a_week integer := p_guardrails ->> 'max_per_client_per_week';
+  v_day timestamptz;
+  v_week timestamptz;
+  v_last timestamptz;
+  v_in_day bigint;
+  v_in_week bigint;
+begin
+  if app.is_quiet_time(p_now, p_timezone, (p_guardrails ->> 'quiet_hours_start')::integer,
+                       (p_guardrails ->> 'quiet_hours_end')::integer) then
+    return 'Quiet hours';
+  elsif v_dedupe_hours = 0 and v_max_a_day is null and v_max_a_week is null then
+    return null;
+  end if;
+  v_day := app.day_start(v_today, p_timezone);
+  v_week := app.day_start(v_today - 6, p_timezone);
+  -- What reached the client, or still may. In the future is what was done before the clock was set back.
+  select max(r.fired_at), count(*) filter (where r.fired_at >= v_day), count(*) filter (where r.fired_at >= v_week)
+    into v_last, v_in_day, v_in_week
+    from public.automation_runs as r
+   where r.automation_id = p_automation_id and r.client_id = p_client_id
+     and r.fired_at >= least(v_week, p_now - make_interval(hours => v_dedupe_hours))
+     and (r.status in ('ok', 'pending')
+          or (r.status = 'failed' and (r.next_attempt_at is not null or r.actions_fired <> '[]')));
+  return case
+    when v_last > p_now - make_interval(hours => v_dedupe_hours) then format('Already fired within %sh', v_dedupe_hours)
+    when v_in_day >= v_max_a_day then 'Daily limit reached'
+    when v_in_week >= v_max_a_week then 'Weekly limit reached'
+  end;
+end;
+$$;
+comment on function app.guardrail_problem(uuid, uuid, jsonb, text, timestamptz) is
+  'Why an automation may not fire for a client at p_now, as the existing screens word it; null: it may. Counted are its '
+  'runs for this client that took effect, also in part, or still may. A day is the org''s, a week its last seven days, '
+  'today among them. Its caller holds the automation''s lock, so that two runs do not both find room for one.';
+revoke all on function app.guardrail_problem(uuid, uuid, jsonb, text, timestamptz)
+  from public, anon, authenticated, service_role;
+-- <<< functions_sql/automations/guardrail_problem.sql
+
+-- >>> functions_sql/automations/next_due.sql
+create or replace function app.next_due(
+  p_schedule text, p_timezone text, p_after timestamptz, p_hour integer default 9
+) returns timestamptz
+  language plpgsql stable parallel safe security invoker set search_path = ''
+as $$
+declare
+  c record;
+  v_at timestamptz;
+  v_local timestamp;
+  v_wall timestamp;
+  v_change timestamptz;
+  v_found timestamptz;
+begin
+  select p.* into c from app.parse_schedule(coalesce(p_schedule, ''), p_hour) as p;
+  if c.problem is not null then
+    raise exception using errcode = 'PT400', message = 'schedule_invalid',
+      hint = format('At character %s: %s.', c.problem_at, c.problem), detail = c.problem_at;
+  end if;
+  perform app.require_timezone(p_timezone);
+
+  if c.is_fixed then
+    v_wall := date_trunc('minute', p_after at time zone p_timezone);
+    loop
+      v_wall := app.next_wall_time(c.minutes, c.hours, c.days, c.months, c.weekdays, c.is_either, v_wall);
+      v_found := app.local_to_instant(v_wall, p_timezone);
+      if v_found at time zone p_timezone <> v_wall then  -- skipped
+        v_found := app.clock_change(v_found - interval '24 hours', v_found, p_timezone);
+      end if;
+      if v_found > p_after then
+        return v_found;
+      end if;
+      v_wall := v_wall + interval '1 minute';
+    end loop;
+  end if;
+
+  v_at := p_after + interval '1 microsecond';
+  loop
+    v_local := v_at at time zone p_timezone;
+    v_wall := date_trunc('minute', v_local);
+    if v_wall < v_local then
+      v_wall := v_wall + interval '1 minute';
+    end if;
+    v_wall := app.next_wall_time(c.minutes, c.hours, c.days, c.months, c.weekdays, c.is_either, v_wall);
+    v_found := v_at + (v_wall - v_local);  -- if nobody changes this clock until then
+    v_change := app.clock_change(v_at, v_at + interval '24 hours', p_timezone);
+    if v_change is not null then
+      if v_found < v_change then
+        return v_found;
+      end if;
+      v_at := v_change;
+      continue;
+    elsif v_found <= v_at + interval '24 hours' then
+      return v_found;
+    end if;
+    v_found := app.local_to_instant(v_wall, p_timezone);
+    if v_found at time zone p_timezone = v_wall then
+      return v_found;
+    end if;
+    v_at := app.clock_change(v_found - interval '24 hours', v_found, p_timezone);
+  end loop;
+end;
+$$;
+comment on function app.next_due(text, text, timestamptz, integer) is
+  'The first instant, later than p_after, at which a schedule is due: daily, weekly (Mondays), both at p_hour, or five '
+  'cron fields, on the wall clock of an IANA zone. A job at a fixed time runs once on each date that matches: a time that a '
+  'change of clocks skips at the first instant after the gap, one that is repeated at its first pass only. A job whose '
+  'minute or hour begins with * follows real time. Errors: PT400 schedule_invalid (hint: what is wrong at which '
+  'character; detail: that number; also for what never occurs), PT400 timezone_unknown. Source: '
+  'https://manpages.debian.org/stable/cron/cron.8.en.html';
+revoke all on function app.next_due(text, text, timestamptz, integer) from public, anon, authenticated, service_role;
+-- <<< functions_sql/automations/next_due.sql
+
+-- >>> functions_sql/automations/next_wall_time.sql
+create or replace function app.next_wall_time(
+  p_minutes integer[], p_hours integer[], p_days integer[], p_months integer[], p_weekdays integer[],
+  p_is_either boolean, p_from timestamp
+) returns timestamp
+  language plpgsql immutable parallel safe security invoker set search_path = ''
+as $$
+declare
+  v_date date := p_from::date;
+  v_hour integer := extract(hour from p_from);
+  v_minute integer := extract(minute from p_from);
+  v_in_month boolean;
+  v_in_week boolean;
+  h integer;
+  m integer;
+begin
+  loop
+    if extract(month from v_date)::integer <> all (p_months) then
+      v_date := date_trunc('month', v_date::timestamp) + interval '1 month';
+    else
+      v_in_month := extract(day from v_date)::integer = any (p_days);
+      v_in_week := extract(dow from v_date)::integer = any (p_weekdays)
+        or extract(isodow from v_date)::integer = any (p_weekdays);  -- Sunday is 0 and 7
+      if (v_in_month and v_in_week) or (p_is_either and (v_in_month or v_in_week)) then
+        foreach h in array p_hours loop
+          continue when h < v_hour;
+          foreach m in array p_minutes loop
+            if h > v_hour or m >= v_minute then
+              return v_date + make_time(h, m, 0);
+            end if;
+          end loop;
+        end loop;
+      end if;
+      v_date := v_date + 1;
+    end if;
+    v_hour := 0;
+    v_minute := 0;
+  end loop;
+end;
+$$;
+comment on function app.next_wall_time(integer[], integer[], integer[], integer[], integer[], boolean, timestamp) is
+  'The first time at or after p_from (a whole minute) that app.parse_schedule()''s fields match, on a clock that nobody '
+  'changes. They must match some time, as that function makes sure.';
+revoke all on function app.next_wall_time(integer[], integer[], integer[], integer[], integer[], boolean, timestamp)
+  from public, anon, authenticated, service_role;
+-- <<< functions_sql/automations/next_wall_time.sql
+
+-- >>> functions_sql/automations/note_payment_failure.sql
+create or replace function app.note_payment_failure() returns trigger
+  language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  perform app.raise_automation_event('payment_failed', new.org_id, new.client_id, new.id || ':' || now(), now());
+  return null;
+end;
+$$;
+comment on function app.note_payment_failure() is
+  'A client''s payment failed: their subscription becomes past due, or the payment of a purchase becomes failed.';
+revoke all on function app.note_payment_failure() from public, anon, authenticated, service_role;
+
+create or replace trigger subscriptions_note_first_failure after insert on public.subscriptions
+  for each row when (new.status = 'past_due') execute function app.note_payment_failure();
+create or replace trigger subscriptions_note_failure after update of status on public.subscriptions
+  for each row when (new.status = 'past_due' and old.status <> 'past_due') execute function app.note_payment_failure();
+create or replace trigger client_purchases_note_first_failure after insert on public.client_purchases
+  for each row when (new.payment_status = 'failed') execute function app.note_payment_failure();
+create or replace trigger client_purchases_note_failure after update of payment_status on public.client_purchases
+  for each row when (new.payment_status = 'failed' and old.payment_status is distinct from 'failed')
+  execute function app.note_payment_failure();
+-- <<< functions_sql/automations/note_payment_failure.sql
+
+-- >>> functions_sql/automations/note_risk.sql
+create or replace function app.note_risk() returns trigger
+  language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  if tg_op = 'INSERT' then
+    -- At the start of the day of the score, whenever that was worked out.
+    perform app.raise_automation_event(
+              'risk_red', n.org_id, n.client_id, n.as_of_date::text, n.as_of_date::timestamp at time zone 'UTC')
+       from new_rows as n
+      where n.tier = 'red'
+        and (select r.tier from public.client_risk as r
+              where r.client_id = n.client_id and r.as_of_date < n.as_of_date
+              order by r.as_of_date desc limit 1) is distinct from 'red';
+  else
+    perform app.raise_automation_event(
+              'risk_red', n.org_id, n.client_id, n.as_of_date::text, n.as_of_date::timestamp at time zone 'UTC')
+       from new_rows as n
+       join old_rows as o on o.id = n.id
+      where n.tier = 'red' and o.tier <> 'red';
+  end if;
+  return null;
+end;
+$$;
+comment on function app.note_risk() is
+  'A client becomes red: their score is, and the one before was not. Once a UTC day at most.';
+revoke all on function app.note_risk() from public, anon, authenticated, service_role;
+
+create or replace trigger client_risk_note_insert after insert on public.client_risk
+  referencing new table as new_rows for each statement execute function app.note_risk();
+create or replace trigger client_risk_note_update after update on public.client_risk
+  referencing old table as old_rows new table as new_rows for each statement execute function app.note_risk();
+-- <<< functions_sql/automations/note_risk.sql
+
+-- >>> functions_sql/automations/open_automation_slots.sql
+create or replace function app.open_automation_slots(p_automation_ids uuid[], p_now timestamptz) returns integer
+  language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_opened integer;
+begin
+  insert into app.automation_slots (automation_id, due_at, run_at)
+  select a.id, a.next_due_at, p_now from public.automations as a where a.id = any (p_automation_ids)
+   order by a.next_due_at, a.id;
+  get diagnostics v_opened = row_count;
+  update public.automations as a
+     set next_due_at = app.next_due(app.schedule_of(a.trigger), o.timezone, p_now, o.automation_hour)
+    from public.orgs as o
+   where a.id = any (p_automation_ids) and o.id = a.org_id;
+  return v_opened;
+end;
+$$;
+comment on function app.open_automation_slots(uuid[], timestamptz) is
+  'Makes a slot of each of these automations, due at p_now and locked by the caller, and works out when they are due after '
+  'p_now: of several missed times one slot is made. Returns how many.';
+revoke all on function app.open_automation_slots(uuid[], timestamptz) from public, anon, authenticated, service_role;
+-- <<< functions_sql/automations/open_automation_slots.sql
+
+-- >>> functions_sql/automations/parse_schedule.sql
+create or replace function app.parse_schedule(
+  p_schedule text, p_hour integer,
+  out minutes integer[], out hours integer[], out days integer[], out months integer[], out weekdays integer[],
+  out is_either boolean, out is_fixed boolean, out problem text, out problem_at integer
+)
+  language plpgsql immutable parallel safe security invoker set search_path = ''
+as $$
+declare
+  v_schedule text := case p_schedule
+    when 'daily' then format('0 %s * * *', p_hour)
+    when 'weekly' then format('0 %s * * 1', p_hour)
+    else p_schedule
+  end;
+  v_texts text[];
+  v_found integer[];
+  v_number integer;
+begin
+  if length(v_schedule) > 255 then
+    problem := 'a schedule has at most 255 characters';
+    problem_at := 256;
+    return;
+  end if;
+  v_texts := regexp_split_to_array(btrim(v_schedule, E' \t'), '[ \t]+');
+  if cardinality(v_texts) <> 5 then
+    problem := 'a schedule is daily, weekly, or five fields: minute, hour, day of month, month, day of week';
+    problem_at := coalesce(nullif(regexp_instr(v_schedule, '[^ \t]+', 1, 6), 0), length(v_schedule) + 1);
+    return;
+  end if;
+  foreach v_number in array '{1,2,3,4,5}'::integer[] loop
+    select v.matched, v.problem, v.problem_at into v_found, problem, problem_at
+      from app.cron_values(
+        v_texts[v_number], ('{0,0,1,1,0}'::integer[])[v_number], ('{59,23,31,12,7}'::integer[])[v_number],
+        (array['a minute is 0 to 59', 'an hour is 0 to 23', 'a day of the month is 1 to 31',
+               'a month is 1 to 12 or jan to dec', 'a day of the week is 0 to 7 or sun to sat'])[v_number],
+        case v_number when 4 then '{jan,feb,mar,apr,may,jun,jul,aug,sep,oct,nov,dec}'::text[]
+                      when 5 then '{sun,mon,tue,wed,thu,fri,sat}'::text[] end
+      ) as v;
+    if problem is not null then
+      problem_at := regexp_instr(v_schedule, '[^ \t]+', 1, v_number) + problem_at - 1;
+      return;
+    end if;
+    case v_number
+      when 1 then minutes := v_found;
+      when 2 then hours := v_found;
+      when 3 then days := v_found;
+      when 4 then months := v_found;
+      else weekdays := v_found;
+    end case;
+  end loop;
+  is_either := v_texts[3] !~ '^\*' and v_texts[5] !~ '^\*';
+  is_fixed := v_texts[1] !~ '^\*' and v_texts[2] !~ '^\*';
+  -- Every day of the week is a 29 February at some time, so only the day of the month can keep a date from coming.
+  if not is_either
+     and days[1] > (select max(('{31,29,31,30,31,30,31,31,30,31,30,31}'::integer[])[m]) from unnest(months) as m) then
+    problem := 'that day is in none of these months';
+    problem_at := regexp_instr(v_schedule, '[^ \t]+', 1, 3);
+  end if;
+end;
+$$;
+comment on function app.parse_schedule(text, integer) is
+  'What a schedule says: daily, weekly (Mondays), both at p_hour, or five cron fields; Sunday is 0 and 7. is_either: day of month and day of '
+  'week are both restricted, that is, neither begins with *, and one of them is enough; else both must match. is_fixed: '
+  'neither minute nor hour begins with *. Or what is wrong with it, as half a sentence, and at which character (from 1). '
+  'Source: https://man7.org/linux/man-pages/man5/crontab.5.html';
+revoke all on function app.parse_schedule(text, integer) from public, anon, authenticated, service_role;
+-- <<< functions_sql/automations/parse_schedule.sql
+
+-- >>> functions_sql/automations/perform_action.sql
+create or replace function app.perform_action(
+  p_run public.automation_runs, p_automation_name text, p_client_name text, p_variables jsonb, p_now timestamptz
+) returns text
+  language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_type text := p_run.actions_left -> 0 ->> 'type';
+  v_params jsonb := p_run.actions_left -> 0 -> 'params';
+  v_body text := app.render_sms_template(v_params ->> 'body', p_variables);
+  v_title text := app.render_sms_template(v_params ->> 'title', p_variables);
+  -- The same however often it is tried.
+  v_key text := format('automation:%s:%s', p_run.id, jsonb_array_length(p_run.actions_fired));
+  v_thread_id uuid;
+  v_refusal text;
+begin
+  if v_type <> 'tag_client' and v_body !~ '\S' then
+    return 'it is empty';
+  end if;
+  case v_type
+    when 'send_message' then
+      insert into public.message_threads (org_id, client_id) values (p_run.org_id, p_run.client_id)
+      on conflict (org_id, client_id) do nothing;
+      select t.id into strict v_thread_id
+        from public.message_threads as t where t.org_id = p_run.org_id and t.client_id = p_run.client_id;
+      insert into public.messages (org_id, thread_id, created_at, sender_type, sender_user_id, body)
+      values (p_run.org_id, v_thread_id, p_now, 'system', null, v_body);
+    when 'send_sms' then
+      if (select c.sms_opt_in from public.clients as c where c.id = p_run.client_id) is false then
+        return 'the client does not want texts';
+      end if;
+      select i.refusal into v_refusal
+        from app.insert_sms_direct(p_run.org_id, p_run.client_id, v_body, p_now, 'automation', p_run.automation_id,
+                                   v_key, 'automation') as i;
+      return case v_refusal
+        when 'sms_body_invalid' then 'it is longer than 1600 characters'
+        when 'number_suppressed' then 'the client''s number must not be texted'
+        when 'phone_missing' then 'the client has no phone number'
+        when 'sms_disabled' then 'texting is switched off'
+        when 'sms_sender_missing' then 'there is no number to text from'
+        when 'sms_already_queued' then null  -- by a try before this one
+        -- Null, where it was not refused.
+        else 'it was refused (' || v_refusal || ')'
+      end;
+    when 'notify_trainer' then
+      -- Staff alone read these; the client's thread is the client's, too.
+      insert into public.client_communications (org_id, client_id, type, direction, subject, content, created_at)
+      values (p_run.org_id, p_run.client_id, 'note', 'inbound', coalesce(nullif(btrim(v_title), ''), p_automation_name),
+              v_body, p_now);
+      perform app.queue_sms(
+        p_run.org_id, null,
+        concat_ws(': ', btrim(p_client_name), coalesce(nullif(btrim(v_title), ''), p_automation_name), v_body),
+        p_now, 'automation', p_run.automation_id, v_key, 'automation', p_to_coach => true
+      );
+    when 'tag_client' then
+      update public.clients as c
+         set tags = c.tags || btrim(v_params ->> 'tag')
+       where c.id = p_run.client_id and btrim(v_params ->> 'tag') <> all (c.tags);
+    else
+      return 'there is no such action';  -- saved before app.check_actions() looked at it
+  end case;
+  return null;
+end;
+$$;
+comment on function app.perform_action(public.automation_runs, text, text, jsonb, timestamptz) is
+  'Does the next action of a run, all but send_push, in the caller''s transaction: a message of the system in the '
+  'client''s thread; a text in the outbox; a note in the client''s communications, and a text to the coach where the org '
+  'can text and has booking_settings.notify_phone; a tag. Null, or, as half a sentence, why not, having done nothing.';
+revoke all on function app.perform_action(public.automation_runs, text, text, jsonb, timestamptz)
+  from public, anon, authenticated, service_role;
+-- <<< functions_sql/automations/perform_action.sql
+
+-- >>> functions_sql/automations/prepare_automation.sql
+create or replace function app.prepare_automation() returns trigger
+  language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_due timestamptz;
+begin
+  if tg_op = 'INSERT' or new.conditions <> old.conditions then
+    perform app.check_conditions(new.conditions);
+  end if;
+  if tg_op = 'INSERT' or new.actions <> old.actions then
+    perform app.check_actions(new.actions);
+  end if;
+  if tg_op = 'INSERT' or new.guardrails <> old.guardrails then
+    perform app.check_guardrails(new.guardrails);
+  end if;
+  if tg_op = 'UPDATE' and new.trigger = old.trigger and new.enabled = old.enabled and new.next_due_at is not null then
+    return new;
+  end if;
+  if tg_op = 'INSERT' then
+    -- Who changes the zone or the hour at this moment, changes it for all automations they see, and this is not one yet.
+    -- A row that is there already they find by its lock.
+    perform from public.orgs as o where o.id = new.org_id for share;
+  end if;
+  -- No org: the foreign key says so.
+  select app.next_due(app.schedule_of(new.trigger), coalesce(o.timezone, 'Australia/Brisbane'), now(),
+                      coalesce(o.automation_hour, 9))
+    into v_due
+    from (values (new.org_id)) as i (org_id)
+    left join public.orgs as o on o.id = i.org_id
+   where app.schedule_of(new.trigger) is not null;
+  new.next_due_at := case when new.enabled then v_due end;
+  return new;
+end;
+$$;
+comment on function app.prepare_automation() is
+  'What is saved can be done, or is refused, through whatever door (PT400 trigger_invalid, schedule_invalid, '
+  'conditions_invalid, actions_invalid, action_unavailable, guardrails_invalid); and next_due_at follows from it: the '
+  'first time after now for which a new, changed or newly enabled automation is due, so that saving makes nothing due. '
+  'Setting next_due_at to null works it out again.';
+revoke all on function app.prepare_automation() from public, anon, authenticated, service_role;
+
+create or replace trigger automations_prepare
+  before insert or update of trigger, conditions, actions, guardrails, enabled, next_due_at on public.automations
+  for each row execute function app.prepare_automation();
+-- <<< functions_sql/automations/prepare_automation.sql
+
+-- >>> functions_sql/automations/raise_automation_event.sql
+create or replace function app.raise_automation_event(
+  p_event text, p_org_id uuid, p_client_id uuid, p_key text, p_at timestamptz
+) returns void
+  language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  insert into app.automation_slots (automation_id, client_id, event, due_at, run_at)
+  select a.id, p_client_id, p_event || ':' || p_key, p_at, p_at
+    from public.automations as a
+   where a.org_id = p_org_id and a.enabled and a.trigger ->> 'type' = 'event' and a.trigger ->> 'event' = p_event
+  on conflict do nothing;
+end;
+$$;
+comment on function app.raise_automation_event(text, uuid, uuid, text, timestamptz) is
+  'Something happened to a client at p_at: the org''s automations for it have something to do, in this transaction. p_key '
+  'tells one such event of the client from another.';
+revoke all on function app.raise_automation_event(text, uuid, uuid, text, timestamptz)
+  from public, anon, authenticated, service_role;
+-- <<< functions_sql/automations/raise_automation_event.sql
+
+-- >>> functions_sql/automations/reschedule_automations.sql
+create or replace function app.reschedule_automations() returns trigger
+  language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  -- All of them, also those without a due time: one that is being enabled at this moment is waited for.
+  update public.automations as a set next_due_at = null where a.org_id = new.id;
+  return null;
+end;
+$$;
+comment on function app.reschedule_automations() is
+  'When the clock or the hour of an org changes, so does when its automations are due (app.prepare_automation()).';
+revoke all on function app.reschedule_automations() from public, anon, authenticated, service_role;
+
+create or replace trigger orgs_reschedule_automations
+  after update of timezone, automation_hour on public.orgs
+  for each row
+  when (old.timezone <> new.timezone or old.automation_hour <> new.automation_hour)
+  execute function app.reschedule_automations();
+-- <<< functions_sql/automations/reschedule_automations.sql
+
+-- >>> functions_sql/automations/retry_automation_run.sql
+create or replace function app.retry_automation_run(p_run_id uuid, p_now timestamptz) returns timestamptz
+  language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_run public.automation_runs;
+  v_automation public.automations;
+  v_timezone text;
+begin
+  select r.* into v_run
+    from public.automation_runs as r
+   where r.id = p_run_id and app.acts_for_org(r.org_id)
+     for no key update;
+  if not found then
+    raise exception using errcode = 'PT404', message = 'automation_run_not_found',
+      hint = 'Choose one of your automation_runs.';
+  end if;
+  select a.* into strict v_automation from public.automations as a where a.id = v_run.automation_id;
+  select o.timezone into strict v_timezone from public.orgs as o where o.id = v_run.org_id;
+  -- Without actions left: failed before there were any kept, so nobody knows what it had done.
+  if v_run.status <> 'failed' or v_run.actions_left = '[]' then
+    raise exception using errcode = 'PT409', message = 'run_not_failed',
+      hint = 'Only what failed can be tried again.';
+  elsif not v_automation.enabled then
+    raise exception using errcode = 'PT409', message = 'automation_disabled',
+      hint = 'Switch the automation on first.';
+  end if;
+  update public.automation_runs as r
+     set next_attempt_at = app.next_send_time(p_now, v_timezone, (v_automation.guardrails ->> 'quiet_hours_start')::integer,
+                                              (v_automation.guardrails ->> 'quiet_hours_end')::integer)
+   where r.id = v_run.id
+  returning r.next_attempt_at into v_run.next_attempt_at;
+  return v_run.next_attempt_at;
+end;
+$$;
+comment on function app.retry_automation_run(uuid, timestamptz) is 'What public.retry_automation_run() promises.';
+revoke all on function app.retry_automation_run(uuid, timestamptz) from public, anon, authenticated, service_role;
+grant execute on function app.retry_automation_run(uuid, timestamptz) to authenticated, service_role;
+
+create or replace function public.retry_automation_run(p_run_id uuid) returns timestamptz
+  language sql volatile security invoker set search_path = ''
+begin atomic
+  select app.retry_automation_run(p_run_id, now());
+end;
+comment on function public.retry_automation_run(uuid) is
+  'Has a failed run of an automation tried once more, from the action that failed on, by the worker''s next tick or, in '
+  'quiet hours, when they end: the answer is when. What became of it is then in automation_runs. Safe to repeat. For '
+  'owner and staff. Errors: PT404 automation_run_not_found, also to anybody else; PT409 run_not_failed, '
+  'automation_disabled.';
+revoke all on function public.retry_automation_run(uuid) from public, anon, authenticated, service_role;
+grant execute on function public.retry_automation_run(uuid) to authenticated, service_role;
+-- <<< functions_sql/automations/retry_automation_run.sql
+
+-- >>> functions_sql/automations/retry_due_runs.sql
+create or replace function app.retry_due_runs(p_now timestamptz default now(), p_limit integer default 100)
+  returns integer
+  language plpgsql volatile security definer set search_path = '' set lock_timeout = '500ms'
+as $$
+declare
+  v_ids uuid[];
+begin
+  select array_agg(d.id) into v_ids
+    from (
+      select r.id
+        from public.automation_runs as r
+       where r.next_attempt_at <= p_now and r.status = 'failed'
+       order by r.next_attempt_at, r.id
+       limit p_limit
+         for no key update skip locked
+    ) as d;
+  if v_ids is null then
+    return 0;
+  end if;
+  return app.retry_runs(v_ids, p_now);
+end;
+$$;
+comment on function app.retry_due_runs(timestamptz, integer) is
+  'Tries again up to p_limit failed runs whose time has come (app.fail_run()); those that somebody else holds are left. '
+  'Returns how many.';
+revoke all on function app.retry_due_runs(timestamptz, integer) from public, anon, authenticated, service_role;
+grant execute on function app.retry_due_runs(timestamptz, integer) to coach_os_worker;
+-- <<< functions_sql/automations/retry_due_runs.sql
+
+-- >>> functions_sql/automations/retry_runs.sql
+create or replace function app.retry_runs(p_run_ids uuid[], p_now timestamptz) returns integer
+  language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_run public.automation_runs;
+  v_automation public.automations;
+  v_timezone text;
+  v_at timestamptz;
+  v_client record;
+  v_tried integer := 0;
+begin
+  for v_run in
+    select r.* from public.automation_runs as r where r.id = any (p_run_ids) order by r.next_attempt_at, r.id
+  loop
+    v_tried := v_tried + 1;
+    select a.* into strict v_automation from public.automations as a where a.id = v_run.automation_id;
+    select o.timezone into strict v_timezone from public.orgs as o where o.id = v_run.org_id;
+    v_at := app.next_send_time(p_now, v_timezone, (v_automation.guardrails ->> 'quiet_hours_start')::integer,
+                               (v_automation.guardrails ->> 'quiet_hours_end')::integer);
+    select f.* into v_client
+      from app.client_facts(v_run.org_id, v_run.client_id, null, v_timezone, p_now, 1) as f;
+    if v_automation.enabled and v_at > p_now then
+      v_run.next_attempt_at := v_at;
+    elsif v_automation.enabled and v_client.client_id is not null
+          and app.automation_applies(v_automation, v_client.facts) then
+      v_run.attempts := v_run.attempts + 1;
+      v_run.fired_at := p_now;
+      v_run := app.carry_out(v_run, v_automation, v_client.full_name, v_client.facts, v_timezone, p_now);
+    else
+      v_run.next_attempt_at := null;
+      -- What took effect before it failed did; then it stays failed.
+      if v_run.actions_fired = '[]' then
+        v_run.status := 'skipped';
+        v_run.reason := case when v_automation.enabled then 'No longer applies' else 'Switched off' end;
+        v_run.failed_action := null;
+      end if;
+    end if;
+    perform app.store_run(v_run);
+  end loop;
+  return v_tried;
+end;
+$$;
+comment on function app.retry_runs(uuid[], timestamptz) is
+  'Tries these failed runs again, locked by the caller, from the action that failed on: after quiet hours, and not where the '
+  'automation was switched off or it is no longer for this client (skipped). Returns how many.';
+revoke all on function app.retry_runs(uuid[], timestamptz) from public, anon, authenticated, service_role;
+-- <<< functions_sql/automations/retry_runs.sql
+
+-- >>> functions_sql/automations/run_due_slots.sql
+create or replace function app.run_due_slots(p_now timestamptz default now(), p_limit integer default 200)
+  returns integer
+  language plpgsql volatile security definer set search_path = '' set lock_timeout = '500ms'
+as $$
+declare
+  v_due bigint[];
+  v_automations uuid[];
+  v_orgs uuid[];
+begin
+  -- This waits for nobody: what somebody else does or changes at this moment is left for the next call. An automation is
+  -- held, so that its runs are counted one after the other; an org is shared, so that it keeps its clock meanwhile.
+  select array_agg(d.id) into v_due
+    from (
+      select s.id
+        from app.automation_slots as s
+       where s.run_at <= p_now
+       order by s.run_at, s.id
+       limit p_limit
+         for update skip locked
+    ) as d;
+  if v_due is null then
+    return 0;
+  end if;
+  select array_agg(l.id), array_agg(l.org_id) into v_automations, v_orgs
+    from (
+      select a.id, a.org_id
+        from public.automations as a
+       where a.id in (select s.automation_id from app.automation_slots as s where s.id = any (v_due))
+         for no key update skip locked
+    ) as l;
+  select array_agg(l.id) into v_orgs
+    from (select o.id from public.orgs as o where o.id = any (v_orgs) for key share skip locked) as l;
+  select array_agg(s.id order by s.run_at, s.id) into v_due
+    from app.automation_slots as s
+    join public.automations as a on a.id = s.automation_id
+   where s.id = any (v_due) and a.id = any (v_automations) and a.org_id = any (v_orgs);
+  return app.run_slots(coalesce(v_due, '{}'), p_now, p_limit);
+end;
+$$;
+comment on function app.run_due_slots(timestamptz, integer) is
+  'Does what became due by p_now, for p_limit clients at most, oldest first; any number of callers at once. Returns how '
+  'many slots it took up; 0: nothing is due but what others hold right now.';
+revoke all on function app.run_due_slots(timestamptz, integer) from public, anon, authenticated, service_role;
+grant execute on function app.run_due_slots(timestamptz, integer) to coach_os_worker;
+-- <<< functions_sql/automations/run_due_slots.sql
+
+-- >>> functions_sql/automations/run_slot.sql
+create or replace function app.run_slot(p_slot_id bigint, p_now timestamptz, p_limit integer) returns integer
+  language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_slot app.automation_slots;
+  v_automation public.automations;
+  v_timezone text;
+  v_hour integer;
+  v_event text;
+  v_run_at timestamptz;
+  v_client record;
+  v_run public.automation_runs;
+  v_problem text;
+  v_looked_at integer := 0;
+begin
+  select s.* into strict v_slot from app.automation_slots as s where s.id = p_slot_id;
+  select a.* into strict v_automation from public.automations as a where a.id = v_slot.automation_id;
+  select o.timezone, o.automation_hour into strict v_timezone, v_hour
+    from public.orgs as o where o.id = v_automation.org_id;
+  v_event := v_automation.trigger ->> 'event';
+  if not v_automation.enabled then
+    delete from app.automation_slots as s where s.id = v_slot.id;
+    return 1;
+  end if;
+  if v_event is not null then
+    -- What happened at night is told in the morning; what was scheduled for the night is skipped.
+    v_run_at := app.next_send_time(p_now, v_timezone, (v_automation.guardrails ->> 'quiet_hours_start')::integer,
+                                   (v_automation.guardrails ->> 'quiet_hours_end')::integer);
+    if v_run_at > p_now then
+      update app.automation_slots as s set run_at = v_run_at where s.id = v_slot.id;
+      return 1;
+    end if;
+  end if;
+  if v_slot.client_id is null and v_slot.last_client_id is null and v_automation.next_due_at <= p_now then
+    -- It waited so long that it is due again: this makes up for that, too.
+    update public.automations as a
+       set next_due_at = app.next_due(app.schedule_of(a.trigger), v_timezone, p_now, v_hour)
+     where a.id = v_automation.id;
+  end if;
+
+  for v_client in
+    select f.*
+      from app.client_facts(v_automation.org_id, v_slot.client_id, v_slot.last_client_id, v_timezone, p_now, p_limit) as f
+  loop
+    v_looked_at := v_looked_at + 1;
+    v_slot.last_client_id := v_client.client_id;
+    continue when not app.automation_applies(v_automation, v_client.facts);
+    v_run := null;
+    v_run.event := case v_event
+      -- Once for each time that they stop: what they did last names it.
+      when 'inactivity' then 'inactivity:' || to_char(v_client.active_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.USZ')
+      else v_slot.event
+    end;
+    -- The keys of the table say the same; here it is looked at before anything is done.
+    continue when exists (
+      select
+        from public.automation_runs as r
+       where r.automation_id = v_automation.id and r.client_id = v_client.client_id
+         and case when v_run.event is null then r.event is null and r.due_at = v_slot.due_at
+                  else r.event = v_run.event and (r.status <> 'skipped' or r.due_at = v_slot.due_at) end
+    );
+    v_run.id := gen_random_uuid();
+    v_run.org_id := v_automation.org_id;
+    v_run.automation_id := v_automation.id;
+    v_run.client_id := v_client.client_id;
+    v_run.fired_at := p_now;
+    v_run.due_at := v_slot.due_at;
+    v_run.attempts := 1;
+    v_run.actions_fired := '[]';
+    v_problem := app.guardrail_problem(v_automation.id, v_client.client_id, v_automation.guardrails, v_timezone, p_now);
+    if v_problem is null then
+      v_run.actions_left := v_automation.actions;
+      v_run := app.carry_out(v_run, v_automation, v_client.full_name, v_client.facts, v_timezone, p_now);
+    else
+      v_run.status := 'skipped';
+      v_run.reason := v_problem;
+      v_run.actions_left := '[]';
+    end if;
+    insert into public.automation_runs as r (
+      id, org_id, automation_id, client_id, due_at, event, fired_at, status, reason, attempts, next_attempt_at,
+      failed_action, actions_fired, actions_left
+    )
+    values (
+      v_run.id, v_run.org_id, v_run.automation_id, v_run.client_id, v_run.due_at, v_run.event, v_run.fired_at, v_run.status,
+      v_run.reason, v_run.attempts, v_run.next_attempt_at, v_run.failed_action, v_run.actions_fired, v_run.actions_left
+    );
+  end loop;
+
+  if v_slot.client_id is not null or v_looked_at < p_limit or not exists (
+    select from public.clients as c
+     where c.org_id = v_automation.org_id and c.status = 'active' and c.id > v_slot.last_client_id
+  ) then
+    delete from app.automation_slots as s where s.id = v_slot.id;
+  else
+    update app.automation_slots as s set last_client_id = v_slot.last_client_id where s.id = v_slot.id;
+  end if;
+  return greatest(v_looked_at, 1);
+end;
+$$;
+comment on function app.run_slot(bigint, timestamptz, integer) is
+  'Does what is due: for the client of the slot, or for the next p_limit clients of the org, those whom it is for '
+  '(app.automation_applies()), one run each: skipped when a guardrail says so, else carried out. A slot with clients left '
+  'stays. Its caller holds the slot''s and the automation''s lock. Returns '
+  'how many clients it looked at, at least 1.';
+revoke all on function app.run_slot(bigint, timestamptz, integer) from public, anon, authenticated, service_role;
+-- <<< functions_sql/automations/run_slot.sql
+
+-- >>> functions_sql/automations/run_slots.sql
+create or replace function app.run_slots(p_slot_ids bigint[], p_now timestamptz, p_limit integer) returns integer
+  language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_id bigint;
+  v_left integer := p_limit;
+  v_done integer := 0;
+begin
+  foreach v_id in array p_slot_ids loop
+    exit when v_left <= 0;
+    begin
+      v_left := v_left - app.run_slot(v_id, p_now, v_left);
+    exception when others then
+      -- One that cannot be done at all must not keep the others from being done.
+      raise warning 'an automation could not be run (%)', sqlstate;
+      update app.automation_slots as s
+         set attempts = s.attempts + 1,
+             run_at = p_now + coalesce(app.retry_delay(s.attempts + 1), interval '6 hours')
+       where s.id = v_id;
+      v_left := v_left - 1;
+    end;
+    v_done := v_done + 1;
+  end loop;
+  return v_done;
+end;
+$$;
+comment on function app.run_slots(bigint[], timestamptz, integer) is
+  'app.run_slot() for these in turn, each in a subtransaction of its own, until p_limit clients were looked at: one that '
+  'fails as a whole is put off. Returns how many slots it took up.';
+revoke all on function app.run_slots(bigint[], timestamptz, integer) from public, anon, authenticated, service_role;
+-- <<< functions_sql/automations/run_slots.sql
+
+-- >>> functions_sql/automations/run_variables.sql
+create or replace function app.run_variables(p_client_name text, p_facts jsonb) returns jsonb
+  language plpgsql immutable parallel safe security invoker set search_path = ''
+as $$
+begin
+  return jsonb_build_object(
+    'name', btrim(p_client_name), 'first_name', split_part(btrim(p_client_name), ' ', 1),
+    'days_inactive', p_facts -> 'days_since_activity'
+  );
+end;
+$$;
+comment on function app.run_variables(text, jsonb) is
+  'What the placeholders of an automation''s texts stand for, for a client with this name and these app.client_facts().';
+revoke all on function app.run_variables(text, jsonb) from public, anon, authenticated, service_role;
+-- <<< functions_sql/automations/run_variables.sql
+
+-- >>> functions_sql/automations/schedule_of.sql
+create or replace function app.schedule_of(p_trigger jsonb) returns text
+  language plpgsql immutable parallel safe security invoker set search_path = ''
+as $$
+begin
+  if p_trigger ->> 'type' = 'schedule' and jsonb_typeof(p_trigger -> 'schedule') = 'string' then
+    return p_trigger ->> 'schedule';
+  elsif p_trigger ->> 'type' = 'event' and p_trigger ->> 'event' = 'inactivity' then
+    return 'daily';  -- that nothing happens is no event of its own: it is looked for once a day
+  elsif p_trigger ->> 'type' = 'event' and p_trigger ->> 'event' in ('risk_red', 'payment_failed') then
+    return null;
+  end if;
+  raise exception using errcode = 'PT400', message = 'trigger_invalid',
+    hint = 'A trigger is {"type": "schedule", "schedule": …} or {"type": "event", "event": …}, where the event is '
+           'inactivity, risk_red or payment_failed.';
+end;
+$$;
+comment on function app.schedule_of(jsonb) is
+  'The schedule (see app.next_due()) by which an automation with this trigger is looked at; null: only when its event '
+  'happens. Error: PT400 trigger_invalid. Whether it is a schedule at all, app.next_due() says.';
+revoke all on function app.schedule_of(jsonb) from public, anon, authenticated, service_role;
+-- <<< functions_sql/automations/schedule_of.sql
+
+-- >>> functions_sql/automations/score_due_risk.sql
+create or replace function app.score_due_risk(p_now timestamptz default now(), p_limit integer default 100)
+  returns integer
+  language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_today date := p_now at time zone 'UTC';
+  v_orgs uuid[];
+begin
+  select array_agg(d.org_id) into v_orgs
+    from (
+      select r.org_id
+        from app.risk_days as r
+       where r.scored_on < v_today
+       order by r.scored_on, r.org_id
+       limit p_limit
+         for update skip locked
+    ) as d;
+  if v_orgs is null then
+    return 0;
+  end if;
+  perform app.score_risk(v_orgs, p_now);
+  update app.risk_days as r set scored_on = v_today where r.org_id = any (v_orgs);
+  return cardinality(v_orgs);
+end;
+$$;
+comment on function app.score_due_risk(timestamptz, integer) is
+  'Scores the clients of up to p_limit orgs that have no scores of the UTC date of p_now yet (app.score_risk()); any number '
+  'of callers at once. Returns how many orgs; 0: none is left but what others score right now.';
+revoke all on function app.score_due_risk(timestamptz, integer) from public, anon, authenticated, service_role;
+grant execute on function app.score_due_risk(timestamptz, integer) to coach_os_worker;
+-- <<< functions_sql/automations/score_due_risk.sql
+
+-- >>> functions_sql/automations/score_risk.sql
+create or replace function app.score_risk(p_org_ids uuid[], p_now timestamptz) returns integer
+  language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_today date := p_now at time zone 'UTC';
+  v_scored integer;
+begin
+  insert into public.client_risk as r (org_id, client_id, as_of_date, score, tier, reasons)
+  select c.org_id, c.id, v_today, t.score,
+         case when t.score < 25 then 'green' when t.score < 50 then 'amber' else 'red' end,
+         t.reasons
+    from public.clients as c
+    left join public.subscriptions as s on s.org_id = c.org_id and s.client_id = c.id
+   cross join lateral (
+           select max(e.created_at) as active_at, max(e.created_at) filter (where e.type = 'checkin') as checked_in_at,
+                  count(*) filter (where e.created_at > p_now - interval '7 days') as this_week,
+                  count(*) filter (where e.created_at between p_now - interval '14 days'
+                                                         and p_now - interval '7 days') as last_week
+             from public.activity_events as e
+            where e.client_id = c.id and e.created_at <= p_now
+         ) as a
+   -- Who never did, is counted from when they became a client.
+   cross join lateral (
+           select extract(day from p_now - coalesce(a.active_at, c.created_at))::integer as idle,
+                  extract(day from p_now - coalesce(a.checked_in_at, c.created_at))::integer as unseen
+         ) as d
+   cross join lateral (
+           select least(sum(v.points), 100)::integer as score,
+                  coalesce(array_agg(v.reason order by v.n) filter (where v.points > 0), '{}') as reasons
+             from (values
+               (1, case s.status when 'canceled' then 40 when 'past_due' then 30 else 0 end,
+                case s.status when 'canceled' then 'Subscription canceled' else 'Payment past due' end),
+               (2, case when d.idle >= 30 then 40 when d.idle >= 14 then 25 when d.idle >= 7 then 10 else 0 end,
+                format('No activity for %s days', d.idle)),
+               (3, case when d.unseen >= 30 then 20 when d.unseen >= 14 then 10 else 0 end,
+                format('No check-in for %s days', d.unseen)),
+               (4, case when a.this_week > 0 and a.this_week * 2 <= a.last_week then 10 else 0 end,
+                'Less active than the week before')
+             ) as v (n, points, reason)
+         ) as t
+   where c.org_id = any (p_org_ids) and c.status = 'active'
+  on conflict (org_id, client_id, as_of_date) do update
+     set score = excluded.score, tier = excluded.tier, reasons = excluded.reasons
+   where (r.score, r.tier, r.reasons) is distinct from (excluded.score, excluded.tier, excluded.reasons);
+  get diagnostics v_scored = row_count;
+  return v_scored;
+end;
+$$;
+comment on function app.score_risk(uuid[], timestamptz) is
+  'Scores every active client of these orgs for the UTC date of p_now, 0 to 100, in one statement, and says why: '
+  'subscription canceled 40, past due 30; nothing recorded in the app for 30 days 40, 14 days 25, 7 days 10; no check-in '
+  'for 30 days 20, 14 days 10; at most half as much recorded as in the week before 10. Below 25 green, below 50 amber, '
+  'else red. Returns how many rows it wrote; one that says the same already is left.';
+revoke all on function app.score_risk(uuid[], timestamptz) from public, anon, authenticated, service_role;
+-- <<< functions_sql/automations/score_risk.sql
+
+-- >>> functions_sql/automations/settle_automation_push.sql
+create or replace function app.settle_automation_push(
+  p_run_id uuid, p_outcome text, p_cause text default null, p_now timestamptz default now()
+) returns text
+  language plpgsql volatile security definer set search_path = '' set lock_timeout = '500ms'
+as $$
+declare
+  v_run public.automation_runs;
+  v_automation public.automations;
+  v_timezone text;
+  v_client record;
+begin
+  if p_outcome is null or p_outcome not in ('sent', 'failed', 'retry', 'unknown') then
+    raise exception using errcode = 'PT400', message = 'outcome_invalid';
+  end if;
+  select r.* into v_run
+    from public.automation_runs as r
+   where r.id = p_run_id and r.sending_since is not null
+     for no key update;
+  if not found then
+    return null;
+  end if;
+  select a.* into strict v_automation from public.automations as a where a.id = v_run.automation_id;
+  select o.timezone into strict v_timezone from public.orgs as o where o.id = v_run.org_id;
+  if p_outcome = 'sent' then
+    v_run.actions_fired := v_run.actions_fired || jsonb_build_array(v_run.actions_left -> 0);
+    v_run.actions_left := v_run.actions_left - 0;
+    select c.full_name, f.facts into strict v_client
+      from public.clients as c
+      left join app.client_facts(v_run.org_id, v_run.client_id, null, v_timezone, p_now, 1) as f on true
+     where c.id = v_run.client_id;
+    v_run := app.carry_out(v_run, v_automation, v_client.full_name, v_client.facts, v_timezone, p_now);
+  else
+    v_run := app.fail_run(
+      v_run,
+      coalesce(nullif(btrim(p_cause), ''),
+               case p_outcome when 'unknown' then 'it is not known whether it was sent' else 'it was refused' end),
+      p_outcome = 'retry', v_automation.guardrails, v_timezone, p_now
+    );
+  end if;
+  perform app.store_run(v_run);
+  return v_run.status;
+end;
+$$;
+comment on function app.settle_automation_push(uuid, text, text, timestamptz) is
+  'Records what became of a push notification that was handed out: sent, and the run goes on with its next action; failed '
+  '(final), retry (tried again later), unknown (may have arrived; not sent again). p_cause: why, as a sentence for a coach, '
+  'without its full stop and without anybody''s data. Returns the run''s status; null: it was not being sent.';
+revoke all on function app.settle_automation_push(uuid, text, text, timestamptz)
+  from public, anon, authenticated, service_role;
+grant execute on function app.settle_automation_push(uuid, text, text, timestamptz) to coach_os_worker;
+-- <<< functions_sql/automations/settle_automation_push.sql
+
+-- >>> functions_sql/automations/simulate_automations.sql
+create or replace function app.simulate_automations(p_org uuid, p_from timestamptz, p_to timestamptz)
+  returns table (
+    due_at timestamptz, fires_at timestamptz, automation_id uuid, automation_name text, client_id uuid, client_name text,
+    status text, reason text, actions jsonb
+  )
+  language plpgsql volatile security definer set search_path = '' set timezone = 'UTC'
+as $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := p_from;
+  v_found jsonb;
+  v_ids bigint[];
+  v_runs uuid[];
+  v_run_id uuid;
+begin
+  if not app.acts_for_org(p_org) or not exists (select from public.orgs as o where o.id = p_org) then
+    raise exception using errcode = 'PT404', message = 'org_not_found', hint = 'Choose one of your businesses.';
+  elsif p_from is null or p_to is null or p_to < p_from or p_to > p_from + interval '31 days' then
+    raise exception using errcode = 'PT400', message = 'period_invalid',
+      hint = 'The period ends after it begins, 31 days later at most.';
+  end if;
+
+  -- What would be done is done, by the functions that do it, told what time it is; then all of it is undone.
+  begin
+    perform from public.orgs as o where o.id = p_org for key share;
+    perform from public.automations as a where a.org_id = p_org order by a.id for no key update;
+    -- As if it had been done in time until p_from; what is overdue now comes first.
+    delete from public.automation_runs as r where r.org_id = p_org and r.fired_at >= p_from;
+    update public.automations as a
+       set next_due_at = app.next_due(app.schedule_of(a.trigger), o.timezone, p_from - interval '1 microsecond',
+                                      o.automation_hour)
+      from public.orgs as o
+     where a.org_id = p_org and o.id = a.org_id and a.next_due_at is not null
+       and not (a.next_due_at <= p_from and p_from <= now());
+
+    while v_now < p_to loop
+      if (select d.scored_on from app.risk_days as d where d.org_id = p_org) < (v_now at time zone 'UTC')::date then
+        perform app.score_risk(array[p_org], v_now);
+        update app.risk_days as d set scored_on = (v_now at time zone 'UTC')::date where d.org_id = p_org;
+      end if;
+      loop
+        perform app.open_automation_slots(array(
+          select a.id
+            from public.automations as a
+           where a.org_id = p_org and a.next_due_at <= v_now
+             and not exists (
+               select from app.automation_slots as s where s.automation_id = a.id and s.client_id is null
+             )
+        ), v_now);
+        v_ids := array(
+          select s.id
+            from public.automations as a
+            join app.automation_slots as s on s.automation_id = a.id
+           where a.org_id = p_org and s.run_at <= v_now
+           order by s.run_at, s.id
+        );
+        exit when v_ids = '{}';
+        perform app.run_slots(v_ids, v_now, 1000);
+      end loop;
+      loop
+        v_runs := array(
+          select r.id
+            from public.automation_runs as r
+           where r.org_id = p_org and r.next_attempt_at <= v_now
+           order by r.next_attempt_at, r.id
+        );
+        exit when v_runs = '{}';
+        -- A push notification is taken to arrive: whether it does, nobody knows beforehand.
+        update public.automation_runs as r set sending_since = v_now where r.id = any (v_runs) and r.status = 'pending';
+        foreach v_run_id in array v_runs loop
+          perform app.settle_automation_push(v_run_id, 'sent', null, v_now);
+        end loop;
+        perform app.retry_runs(array(
+          select r.id from public.automation_runs as r
+           where r.id = any (v_runs) and r.status = 'failed' and r.next_attempt_at <= v_now
+        ), v_now);
+      end loop;
+
+      select min(n.at) into v_now
+        from (
+          select a.next_due_at from public.automations as a where a.org_id = p_org
+          union all
+          select s.run_at
+            from public.automations as a
+            join app.automation_slots as s on s.automation_id = a.id
+           where a.org_id = p_org
+          union all
+          select r.next_attempt_at
+            from public.automation_runs as r
+           where r.org_id = p_org and r.next_attempt_at is not null
+          union all
+          select ((v_now at time zone 'UTC')::date + 1)::timestamp at time zone 'UTC'
+        ) as n (at)
+       where n.at > v_now;
+    end loop;
+
+    select jsonb_agg(jsonb_build_object(
+             'due_at', r.due_at, 'fires_at', r.fired_at, 'automation_id', r.automation_id, 'automation_name', a.name,
+             'client_id', r.client_id, 'client_name', c.full_name, 'status', r.status, 'reason', r.reason,
+             'actions', r.actions_fired
+           ) order by r.fired_at, r.due_at, a.name, a.id, c.full_name, c.id)
+      into v_found
+      from public.automation_runs as r
+      join public.automations as a on a.id = r.automation_id
+      join public.clients as c on c.id = r.client_id
+     where r.org_id = p_org and r.fired_at >= p_from;
+    raise exception using errcode = 'CO000';
+  exception when sqlstate 'CO000' then
+    null;
+  end;
+  return query
+    select f.due_at, f.fires_at, f.automation_id, f.automation_name, f.client_id, f.client_name, f.status, f.reason,
+           f.actions
+      from jsonb_to_recordset(coalesce(v_found, '[]')) as f (
+        due_at timestamptz, fires_at timestamptz, automation_id uuid, automation_name text, client_id uuid,
+        client_name text, status text, reason text, actions jsonb
+      );
+end;
+$$;
+comment on function app.simulate_automations(uuid, timestamptz, timestamptz) is
+  'What the automations of an org would do from p_from until before p_to, 31 days at most, and what they would not and why '
+  '(status skipped), oldest first: a row as automation_runs would have it, for each client. By the functions that the '
+  'worker calls, told what time it is; afterwards all of it is undone. What nobody can know is taken to go well or not '
+  'to happen: push notifications arrive, no payment fails, nobody records anything. Overdue now is what p_from, where it '
+  'is not in the future, finds overdue; else all was done in time until then. Errors: PT404 org_not_found, also to who is '
+  'not of its staff; PT400 period_invalid.';
+revoke all on function app.simulate_automations(uuid, timestamptz, timestamptz)
+  from public, anon, authenticated, service_role;
+grant execute on function app.simulate_automations(uuid, timestamptz, timestamptz)
+  to authenticated, service_role, coach_os_sidecar, coach_os_worker;
+
+create or replace function public.simulate_automations(p_org_id uuid, p_from timestamptz, p_to timestamptz)
+  returns table (
+    due_at timestamptz, fires_at timestamptz, automation_id uuid, automation_name text, client_id uuid, client_name text,
+    status text, reason text, actions jsonb
+  )
+  language sql volatile security invoker set search_path = ''
+begin atomic
+  select s.due_at, s.fires_at, s.automation_id, s.automation_name, s.client_id, s.client_name, s.status, s.reason,
+         s.actions
+    from app.simulate_automations(p_org_id, p_from, p_to) as s;
+end;
+comment on function public.simulate_automations(uuid, timestamptz, timestamptz) is
+  'A dry run for owner and staff: what the org''s automations would do from p_from until before p_to, 31 days at most, for '
+  'whom, and what would be held back and why (status skipped, reason), oldest first. Nothing is sent and nothing '
+  'changes. Errors: PT404 org_not_found, also to anybody else; PT400 period_invalid.';
+revoke all on function public.simulate_automations(uuid, timestamptz, timestamptz)
+  from public, anon, authenticated, service_role;
+grant execute on function public.simulate_automations(uuid, timestamptz, timestamptz) to authenticated, service_role;
+-- <<< functions_sql/automations/simulate_automations.sql
+
+-- >>> functions_sql/automations/store_run.sql
+create or replace function app.store_run(p_run public.automation_runs) returns void
+  language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  update public.automation_runs as r
+     set status = p_run.status, reason = p_run.reason, fired_at = p_run.fired_at, attempts = p_run.attempts,
+         next_attempt_at = p_run.next_attempt_at, sending_since = p_run.sending_since,
+         failed_action = p_run.failed_action, actions_fired = p_run.actions_fired, actions_left = p_run.actions_left
+   where r.id = p_run.id;
+end;
+$$;
+comment on function app.store_run(public.automation_runs) is
+  'Writes what became of a run that is there already; its caller holds the row''s lock.';
+revoke all on function app.store_run(public.automation_runs) from public, anon, authenticated, service_role;
+-- <<< functions_sql/automations/store_run.sql
+
 -- >>> functions_sql/bookings/complete_past_bookings.sql
 create or replace function app.complete_past_bookings(
   p_now timestamptz default now(), p_limit integer default 500
@@ -2546,6 +4240,7 @@ begin
     when 'client_purchases' then '{sessions_remaining}'  -- generated
     when 'sms_schedules' then '{updated_at,timing_since}'
     when 'clients' then '{updated_at,phone_e164}'  -- read from phone
+    when 'automations' then '{updated_at,next_due_at}'  -- the clock's
     when 'referral_links' then '{updated_at,clicks,signups}'  -- counters that visitors move
     else '{updated_at}'
   end;
@@ -2575,6 +4270,105 @@ comment on function app.check_owner(uuid, uuid) is
 revoke all on function app.check_owner(uuid, uuid) from public, anon, authenticated, service_role;
 grant execute on function app.check_owner(uuid, uuid) to coach_os_sidecar;
 -- <<< functions_sql/orgs/check_owner.sql
+
+-- >>> functions_sql/orgs/check_same_org.sql
+create or replace function app.check_same_org() returns trigger
+  language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_row jsonb := to_jsonb(new);
+  v_column text;
+  v_table text;
+  v_id uuid;
+  v_org_id uuid;
+begin
+  -- Arguments: pairs of a column and the table it refers to. Composite keys would say the same, but break the embeds
+  -- the frontend asks PostgREST for. That an org_id never changes (app.keep_org) makes this hold for good.
+  for i in 0 .. tg_nargs - 1 by 2 loop
+    v_column := tg_argv[i];
+    v_table := tg_argv[i + 1];
+    v_id := (v_row ->> v_column)::uuid;
+    continue when v_id is null;
+    -- What every booking, ledger entry and run of an automation refers to is written out: its plan is kept, where the
+    -- other one is made anew for each row, at ten times the cost.
+    case v_table
+      when 'clients' then
+        select r.org_id into v_org_id from public.clients as r where r.id = v_id;
+      when 'client_purchases' then
+        select r.org_id into v_org_id from public.client_purchases as r where r.id = v_id;
+      when 'bookings' then
+        select r.org_id into v_org_id from public.bookings as r where r.id = v_id;
+      when 'automations' then
+        select r.org_id into v_org_id from public.automations as r where r.id = v_id;
+      when 'message_threads' then
+        select r.org_id into v_org_id from public.message_threads as r where r.id = v_id;
+      else
+        execute format('select r.org_id from public.%I as r where r.id = $1', v_table) into v_org_id using v_id;
+    end case;
+    -- A row of another org looks like one that does not exist.
+    if v_org_id is distinct from (v_row ->> 'org_id')::uuid then
+      -- To whom row security will refuse this org, it refuses here: two answers would say whose row the column names.
+      if current_setting('role') = 'authenticated' and app.acts_for_org((v_row ->> 'org_id')::uuid) is not true then
+        raise exception using errcode = '42501',
+          message = format('new row violates row-level security policy for table "%s"', tg_table_name);
+      end if;
+      raise exception using errcode = 'PT404', message = v_column || '_not_found',
+        hint = format('%s names no row of the same business.', v_column);
+    end if;
+  end loop;
+  return new;
+end;
+$$;
+comment on function app.check_same_org() is
+  'Rows that refer to each other belong to the same org. Raises PT404 <column>_not_found; 42501, as row security does, '
+  'to a signed-in user who is not of the org''s staff.';
+revoke all on function app.check_same_org() from public, anon, authenticated, service_role;
+
+create or replace trigger clients_same_org before insert or update of referral_id on public.clients
+  for each row execute function app.check_same_org('referral_id', 'referrals');
+create or replace trigger client_invites_same_org before insert or update of client_id on public.client_invites
+  for each row execute function app.check_same_org('client_id', 'clients');
+create or replace trigger client_communications_same_org before insert or update of client_id on public.client_communications
+  for each row execute function app.check_same_org('client_id', 'clients');
+create or replace trigger client_measurements_same_org before insert or update of client_id on public.client_measurements
+  for each row execute function app.check_same_org('client_id', 'clients');
+create or replace trigger client_waivers_same_org before insert or update of client_id on public.client_waivers
+  for each row execute function app.check_same_org('client_id', 'clients');
+create or replace trigger inquiries_same_org before insert or update of converted_client_id on public.inquiries
+  for each row execute function app.check_same_org('converted_client_id', 'clients');
+create or replace trigger referrals_same_org before insert or update of referral_link_id, referrer_client_id, referred_client_id, inquiry_id on public.referrals
+  for each row execute function app.check_same_org('referral_link_id', 'referral_links', 'referrer_client_id', 'clients', 'referred_client_id', 'clients', 'inquiry_id', 'inquiries');
+create or replace trigger activity_events_same_org before insert or update of client_id on public.activity_events
+  for each row execute function app.check_same_org('client_id', 'clients');
+create or replace trigger client_habits_same_org before insert or update of client_id, habit_id on public.client_habits
+  for each row execute function app.check_same_org('client_id', 'clients', 'habit_id', 'habits');
+create or replace trigger checkin_photos_same_org before insert or update of client_id, activity_event_id on public.checkin_photos
+  for each row execute function app.check_same_org('client_id', 'clients', 'activity_event_id', 'activity_events');
+create or replace trigger message_threads_same_org before insert or update of client_id on public.message_threads
+  for each row execute function app.check_same_org('client_id', 'clients');
+create or replace trigger messages_same_org before insert or update of thread_id on public.messages
+  for each row execute function app.check_same_org('thread_id', 'message_threads');
+create or replace trigger push_tokens_same_org before insert or update of client_id on public.push_tokens
+  for each row execute function app.check_same_org('client_id', 'clients');
+create or replace trigger client_purchases_same_org before insert or update of client_id, offer_id, promo_code_id on public.client_purchases
+  for each row execute function app.check_same_org('client_id', 'clients', 'offer_id', 'offers', 'promo_code_id', 'promo_codes');
+create or replace trigger bookings_same_org before insert or update of client_id, offer_id, session_type_id, purchase_id on public.bookings
+  for each row execute function app.check_same_org('client_id', 'clients', 'offer_id', 'offers', 'session_type_id', 'session_types', 'purchase_id', 'client_purchases');
+create or replace trigger subscriptions_same_org before insert or update of client_id, offer_id on public.subscriptions
+  for each row execute function app.check_same_org('client_id', 'clients', 'offer_id', 'offers');
+create or replace trigger money_events_same_org before insert or update of client_id, payout_id on public.money_events
+  for each row execute function app.check_same_org('client_id', 'clients', 'payout_id', 'org_payouts');
+create or replace trigger client_risk_same_org before insert or update of client_id on public.client_risk
+  for each row execute function app.check_same_org('client_id', 'clients');
+create or replace trigger automation_runs_same_org before insert or update of automation_id, client_id on public.automation_runs
+  for each row execute function app.check_same_org('automation_id', 'automations', 'client_id', 'clients');
+create or replace trigger sms_messages_same_org before insert or update of client_id, template_id on public.sms_messages
+  for each row execute function app.check_same_org('client_id', 'clients', 'template_id', 'sms_templates');
+create or replace trigger sms_events_same_org before insert or update of message_id on public.sms_events
+  for each row execute function app.check_same_org('message_id', 'sms_messages');
+create or replace trigger sms_suppression_same_org before insert or update of client_id on public.sms_suppression
+  for each row execute function app.check_same_org('client_id', 'clients');
+-- <<< functions_sql/orgs/check_same_org.sql
 
 -- >>> functions_sql/orgs/create_org.sql
 create or replace function app.create_org(p_name text, p_timezone text) returns public.orgs
@@ -2735,6 +4529,55 @@ revoke all on function app.reread_phones() from public, anon, authenticated, ser
 create or replace trigger orgs_reread_phones after update of country_code on public.orgs
   for each row when (old.country_code <> new.country_code) execute function app.reread_phones();
 -- <<< functions_sql/orgs/reread_phones.sql
+
+-- >>> functions_sql/orgs/touch_updated_at.sql
+create or replace function app.touch_updated_at() returns trigger
+  language plpgsql volatile security definer set search_path = ''
+as $$
+begin
+  new.updated_at := now();
+  return new;
+end;
+$$;
+comment on function app.touch_updated_at() is 'Keeps updated_at the time of the last change, whatever the caller sends.';
+revoke all on function app.touch_updated_at() from public, anon, authenticated, service_role;
+
+create or replace trigger branding_touch before update on public.branding
+  for each row execute function app.touch_updated_at();
+create or replace trigger org_payout_settings_touch before update on public.org_payout_settings
+  for each row execute function app.touch_updated_at();
+create or replace trigger referral_links_touch before update on public.referral_links
+  for each row execute function app.touch_updated_at();
+create or replace trigger push_tokens_touch before update on public.push_tokens
+  for each row execute function app.touch_updated_at();
+create or replace trigger offers_touch before update on public.offers
+  for each row execute function app.touch_updated_at();
+create or replace trigger promo_codes_touch before update on public.promo_codes
+  for each row execute function app.touch_updated_at();
+create or replace trigger session_types_touch before update on public.session_types
+  for each row execute function app.touch_updated_at();
+create or replace trigger booking_settings_touch before update on public.booking_settings
+  for each row execute function app.touch_updated_at();
+create or replace trigger bookings_touch before update on public.bookings
+  for each row execute function app.touch_updated_at();
+create or replace trigger availability_touch before update on public.availability
+  for each row execute function app.touch_updated_at();
+create or replace trigger stripe_accounts_touch before update on public.stripe_accounts
+  for each row execute function app.touch_updated_at();
+create or replace trigger subscriptions_touch before update on public.subscriptions
+  for each row execute function app.touch_updated_at();
+create or replace trigger sms_settings_touch before update on public.sms_settings
+  for each row execute function app.touch_updated_at();
+create or replace trigger sms_schedules_touch before update on public.sms_schedules
+  for each row execute function app.touch_updated_at();
+create or replace trigger sms_templates_touch before update on public.sms_templates
+  for each row execute function app.touch_updated_at();
+create or replace trigger sms_messages_touch before update on public.sms_messages
+  for each row execute function app.touch_updated_at();
+create or replace trigger automations_touch
+  before update of org_id, name, enabled, trigger, conditions, actions, guardrails on public.automations
+  for each row execute function app.touch_updated_at();
+-- <<< functions_sql/orgs/touch_updated_at.sql
 
 -- >>> functions_sql/sms/booking_text.sql
 create or replace function app.booking_text(p_booking public.bookings, p_kind text, p_words text, p_now timestamptz)

@@ -17,6 +17,7 @@ begin
     when 'client_purchases' then '{sessions_remaining}'  -- generated
     when 'sms_schedules' then '{updated_at,timing_since}'
     when 'clients' then '{updated_at,phone_e164}'  -- read from phone
+    when 'automations' then '{updated_at,next_due_at}'  -- the clock's
     when 'referral_links' then '{updated_at,clicks,signups}'  -- counters that visitors move
     else '{updated_at}'
   end;

@@ -15,8 +15,8 @@ begin
     v_table := tg_argv[i + 1];
     v_id := (v_row ->> v_column)::uuid;
     continue when v_id is null;
-    -- What every booking refers to is written out: its plan is kept, where the other one is made
-    -- anew for each row, at ten times the cost.
+    -- What every booking, ledger entry and run of an automation refers to is written out: its plan is kept, where the
+    -- other one is made anew for each row, at ten times the cost.
     case v_table
       when 'clients' then
         select r.org_id into v_org_id from public.clients as r where r.id = v_id;
@@ -24,6 +24,10 @@ begin
         select r.org_id into v_org_id from public.client_purchases as r where r.id = v_id;
       when 'bookings' then
         select r.org_id into v_org_id from public.bookings as r where r.id = v_id;
+      when 'automations' then
+        select r.org_id into v_org_id from public.automations as r where r.id = v_id;
+      when 'message_threads' then
+        select r.org_id into v_org_id from public.message_threads as r where r.id = v_id;
       else
         execute format('select r.org_id from public.%I as r where r.id = $1', v_table) into v_org_id using v_id;
     end case;

@@ -41,5 +41,6 @@ create or replace trigger sms_templates_touch before update on public.sms_templa
   for each row execute function app.touch_updated_at();
 create or replace trigger sms_messages_touch before update on public.sms_messages
   for each row execute function app.touch_updated_at();
-create or replace trigger automations_touch before update on public.automations
+create or replace trigger automations_touch
+  before update of org_id, name, enabled, trigger, conditions, actions, guardrails on public.automations
   for each row execute function app.touch_updated_at();

@@ -1,0 +1,1 @@
+"""What an org has done by itself: schedules, automations and their runs."""
