@@ -54,14 +54,14 @@ isOneToOne: false
                   ]
                 },"automation_runs": {
                   Row: {
-                    "actions_fired": NonNullable<Json>,"automation_id": string,"client_id": string,"fired_at": string,"id": string,"org_id": string,"reason": string | null,"status": string
+                    "actions_fired": NonNullable<Json>,"actions_left": NonNullable<Json>,"attempts": number,"automation_id": string,"client_id": string,"due_at": string | null,"event": string | null,"failed_action": string | null,"fired_at": string,"id": string,"next_attempt_at": string | null,"org_id": string,"reason": string | null,"sending_since": string | null,"status": string
                   }
                   ComputedFields: never
                   Insert: {
-                    "actions_fired"?: NonNullable<Json>,"automation_id": string,"client_id": string,"fired_at"?: string,"id"?: string,"org_id": string,"reason"?: string | null,"status": string
+                    "actions_fired"?: NonNullable<Json>,"actions_left"?: NonNullable<Json>,"attempts"?: number,"automation_id": string,"client_id": string,"due_at"?: string | null,"event"?: string | null,"failed_action"?: string | null,"fired_at"?: string,"id"?: string,"next_attempt_at"?: string | null,"org_id": string,"reason"?: string | null,"sending_since"?: string | null,"status": string
                   }
                   Update: {
-                    "actions_fired"?: NonNullable<Json>,"automation_id"?: string,"client_id"?: string,"fired_at"?: string,"id"?: string,"org_id"?: string,"reason"?: string | null,"status"?: string
+                    "actions_fired"?: NonNullable<Json>,"actions_left"?: NonNullable<Json>,"attempts"?: number,"automation_id"?: string,"client_id"?: string,"due_at"?: string | null,"event"?: string | null,"failed_action"?: string | null,"fired_at"?: string,"id"?: string,"next_attempt_at"?: string | null,"org_id"?: string,"reason"?: string | null,"sending_since"?: string | null,"status"?: string
                   }
                   Relationships: [
                     {
@@ -92,14 +92,14 @@ isOneToOne: false
                   ]
                 },"automations": {
                   Row: {
-                    "actions": NonNullable<Json>,"conditions": NonNullable<Json>,"created_at": string,"enabled": boolean,"guardrails": NonNullable<Json>,"id": string,"name": string,"org_id": string,"trigger": NonNullable<Json>,"updated_at": string
+                    "actions": NonNullable<Json>,"conditions": NonNullable<Json>,"created_at": string,"enabled": boolean,"guardrails": NonNullable<Json>,"id": string,"name": string,"next_due_at": string | null,"org_id": string,"trigger": NonNullable<Json>,"updated_at": string
                   }
                   ComputedFields: never
                   Insert: {
-                    "actions"?: NonNullable<Json>,"conditions"?: NonNullable<Json>,"created_at"?: string,"enabled"?: boolean,"guardrails"?: NonNullable<Json>,"id"?: string,"name": string,"org_id": string,"trigger": NonNullable<Json>,"updated_at"?: string
+                    "actions"?: NonNullable<Json>,"conditions"?: NonNullable<Json>,"created_at"?: string,"enabled"?: boolean,"guardrails"?: NonNullable<Json>,"id"?: string,"name": string,"next_due_at"?: string | null,"org_id": string,"trigger": NonNullable<Json>,"updated_at"?: string
                   }
                   Update: {
-                    "actions"?: NonNullable<Json>,"conditions"?: NonNullable<Json>,"created_at"?: string,"enabled"?: boolean,"guardrails"?: NonNullable<Json>,"id"?: string,"name"?: string,"org_id"?: string,"trigger"?: NonNullable<Json>,"updated_at"?: string
+                    "actions"?: NonNullable<Json>,"conditions"?: NonNullable<Json>,"created_at"?: string,"enabled"?: boolean,"guardrails"?: NonNullable<Json>,"id"?: string,"name"?: string,"next_due_at"?: string | null,"org_id"?: string,"trigger"?: NonNullable<Json>,"updated_at"?: string
                   }
                   Relationships: [
                     {
@@ -558,14 +558,14 @@ isOneToOne: false
                   ]
                 },"clients": {
                   Row: {
-                    "address_line1": string | null,"address_line2": string | null,"auth_user_id": string | null,"avatar_path": string | null,"city": string | null,"country": string | null,"created_at": string,"date_of_birth": string | null,"dietary_restrictions": (string)[] | null,"email": string | null,"email_opt_in": boolean | null,"emergency_contact_name": string | null,"emergency_contact_phone": string | null,"experience_level": string | null,"full_name": string,"gender": string | null,"goals": (string)[] | null,"health_conditions": (string)[] | null,"height_cm": number | null,"id": string,"injuries": (string)[] | null,"medications": (string)[] | null,"notes": string | null,"onboarding_completed_at": string | null,"onboarding_sent_at": string | null,"onboarding_token": string | null,"org_id": string,"phone": string | null,"phone_e164": string | null,"portal_token": string | null,"postcode": string | null,"preferred_time_windows": Json | null,"preferred_training_days": (string)[] | null,"referral_code": string | null,"referral_id": string | null,"sms_followup_enabled": boolean,"sms_opt_in": boolean | null,"sms_reminder_enabled": boolean,"source": string | null,"state": string | null,"status": string,"target_weight_kg": number | null,"weight_kg": number | null
+                    "address_line1": string | null,"address_line2": string | null,"auth_user_id": string | null,"avatar_path": string | null,"city": string | null,"country": string | null,"created_at": string,"date_of_birth": string | null,"dietary_restrictions": (string)[] | null,"email": string | null,"email_opt_in": boolean | null,"emergency_contact_name": string | null,"emergency_contact_phone": string | null,"experience_level": string | null,"full_name": string,"gender": string | null,"goals": (string)[] | null,"health_conditions": (string)[] | null,"height_cm": number | null,"id": string,"injuries": (string)[] | null,"medications": (string)[] | null,"notes": string | null,"onboarding_completed_at": string | null,"onboarding_sent_at": string | null,"onboarding_token": string | null,"org_id": string,"phone": string | null,"phone_e164": string | null,"portal_token": string | null,"postcode": string | null,"preferred_time_windows": Json | null,"preferred_training_days": (string)[] | null,"referral_code": string | null,"referral_id": string | null,"sms_followup_enabled": boolean,"sms_opt_in": boolean | null,"sms_reminder_enabled": boolean,"source": string | null,"state": string | null,"status": string,"tags": (string)[],"target_weight_kg": number | null,"weight_kg": number | null
                   }
                   ComputedFields: never
                   Insert: {
-                    "address_line1"?: string | null,"address_line2"?: string | null,"auth_user_id"?: string | null,"avatar_path"?: string | null,"city"?: string | null,"country"?: string | null,"created_at"?: string,"date_of_birth"?: string | null,"dietary_restrictions"?: (string)[] | null,"email"?: string | null,"email_opt_in"?: boolean | null,"emergency_contact_name"?: string | null,"emergency_contact_phone"?: string | null,"experience_level"?: string | null,"full_name": string,"gender"?: string | null,"goals"?: (string)[] | null,"health_conditions"?: (string)[] | null,"height_cm"?: number | null,"id"?: string,"injuries"?: (string)[] | null,"medications"?: (string)[] | null,"notes"?: string | null,"onboarding_completed_at"?: string | null,"onboarding_sent_at"?: string | null,"onboarding_token"?: string | null,"org_id": string,"phone"?: string | null,"phone_e164"?: string | null,"portal_token"?: string | null,"postcode"?: string | null,"preferred_time_windows"?: Json | null,"preferred_training_days"?: (string)[] | null,"referral_code"?: string | null,"referral_id"?: string | null,"sms_followup_enabled"?: boolean,"sms_opt_in"?: boolean | null,"sms_reminder_enabled"?: boolean,"source"?: string | null,"state"?: string | null,"status"?: string,"target_weight_kg"?: number | null,"weight_kg"?: number | null
+                    "address_line1"?: string | null,"address_line2"?: string | null,"auth_user_id"?: string | null,"avatar_path"?: string | null,"city"?: string | null,"country"?: string | null,"created_at"?: string,"date_of_birth"?: string | null,"dietary_restrictions"?: (string)[] | null,"email"?: string | null,"email_opt_in"?: boolean | null,"emergency_contact_name"?: string | null,"emergency_contact_phone"?: string | null,"experience_level"?: string | null,"full_name": string,"gender"?: string | null,"goals"?: (string)[] | null,"health_conditions"?: (string)[] | null,"height_cm"?: number | null,"id"?: string,"injuries"?: (string)[] | null,"medications"?: (string)[] | null,"notes"?: string | null,"onboarding_completed_at"?: string | null,"onboarding_sent_at"?: string | null,"onboarding_token"?: string | null,"org_id": string,"phone"?: string | null,"phone_e164"?: string | null,"portal_token"?: string | null,"postcode"?: string | null,"preferred_time_windows"?: Json | null,"preferred_training_days"?: (string)[] | null,"referral_code"?: string | null,"referral_id"?: string | null,"sms_followup_enabled"?: boolean,"sms_opt_in"?: boolean | null,"sms_reminder_enabled"?: boolean,"source"?: string | null,"state"?: string | null,"status"?: string,"tags"?: (string)[],"target_weight_kg"?: number | null,"weight_kg"?: number | null
                   }
                   Update: {
-                    "address_line1"?: string | null,"address_line2"?: string | null,"auth_user_id"?: string | null,"avatar_path"?: string | null,"city"?: string | null,"country"?: string | null,"created_at"?: string,"date_of_birth"?: string | null,"dietary_restrictions"?: (string)[] | null,"email"?: string | null,"email_opt_in"?: boolean | null,"emergency_contact_name"?: string | null,"emergency_contact_phone"?: string | null,"experience_level"?: string | null,"full_name"?: string,"gender"?: string | null,"goals"?: (string)[] | null,"health_conditions"?: (string)[] | null,"height_cm"?: number | null,"id"?: string,"injuries"?: (string)[] | null,"medications"?: (string)[] | null,"notes"?: string | null,"onboarding_completed_at"?: string | null,"onboarding_sent_at"?: string | null,"onboarding_token"?: string | null,"org_id"?: string,"phone"?: string | null,"phone_e164"?: string | null,"portal_token"?: string | null,"postcode"?: string | null,"preferred_time_windows"?: Json | null,"preferred_training_days"?: (string)[] | null,"referral_code"?: string | null,"referral_id"?: string | null,"sms_followup_enabled"?: boolean,"sms_opt_in"?: boolean | null,"sms_reminder_enabled"?: boolean,"source"?: string | null,"state"?: string | null,"status"?: string,"target_weight_kg"?: number | null,"weight_kg"?: number | null
+                    "address_line1"?: string | null,"address_line2"?: string | null,"auth_user_id"?: string | null,"avatar_path"?: string | null,"city"?: string | null,"country"?: string | null,"created_at"?: string,"date_of_birth"?: string | null,"dietary_restrictions"?: (string)[] | null,"email"?: string | null,"email_opt_in"?: boolean | null,"emergency_contact_name"?: string | null,"emergency_contact_phone"?: string | null,"experience_level"?: string | null,"full_name"?: string,"gender"?: string | null,"goals"?: (string)[] | null,"health_conditions"?: (string)[] | null,"height_cm"?: number | null,"id"?: string,"injuries"?: (string)[] | null,"medications"?: (string)[] | null,"notes"?: string | null,"onboarding_completed_at"?: string | null,"onboarding_sent_at"?: string | null,"onboarding_token"?: string | null,"org_id"?: string,"phone"?: string | null,"phone_e164"?: string | null,"portal_token"?: string | null,"postcode"?: string | null,"preferred_time_windows"?: Json | null,"preferred_training_days"?: (string)[] | null,"referral_code"?: string | null,"referral_id"?: string | null,"sms_followup_enabled"?: boolean,"sms_opt_in"?: boolean | null,"sms_reminder_enabled"?: boolean,"source"?: string | null,"state"?: string | null,"status"?: string,"tags"?: (string)[],"target_weight_kg"?: number | null,"weight_kg"?: number | null
                   }
                   Relationships: [
                     {
@@ -868,14 +868,14 @@ isOneToOne: false
                   ]
                 },"orgs": {
                   Row: {
-                    "commission_rate": number,"country_code": string,"created_at": string,"created_by": string | null,"id": string,"name": string,"onboarding_completed": boolean | null,"proforma_disclaimer": string | null,"slug": string,"timezone": string,"waiver_template": string | null
+                    "automation_hour": number,"commission_rate": number,"country_code": string,"created_at": string,"created_by": string | null,"id": string,"name": string,"onboarding_completed": boolean | null,"proforma_disclaimer": string | null,"slug": string,"timezone": string,"waiver_template": string | null
                   }
                   ComputedFields: never
                   Insert: {
-                    "commission_rate"?: number,"country_code"?: string,"created_at"?: string,"created_by"?: string | null,"id"?: string,"name": string,"onboarding_completed"?: boolean | null,"proforma_disclaimer"?: string | null,"slug"?: string,"timezone"?: string,"waiver_template"?: string | null
+                    "automation_hour"?: number,"commission_rate"?: number,"country_code"?: string,"created_at"?: string,"created_by"?: string | null,"id"?: string,"name": string,"onboarding_completed"?: boolean | null,"proforma_disclaimer"?: string | null,"slug"?: string,"timezone"?: string,"waiver_template"?: string | null
                   }
                   Update: {
-                    "commission_rate"?: number,"country_code"?: string,"created_at"?: string,"created_by"?: string | null,"id"?: string,"name"?: string,"onboarding_completed"?: boolean | null,"proforma_disclaimer"?: string | null,"slug"?: string,"timezone"?: string,"waiver_template"?: string | null
+                    "automation_hour"?: number,"commission_rate"?: number,"country_code"?: string,"created_at"?: string,"created_by"?: string | null,"id"?: string,"name"?: string,"onboarding_completed"?: boolean | null,"proforma_disclaimer"?: string | null,"slug"?: string,"timezone"?: string,"waiver_template"?: string | null
                   }
                   Relationships: [
                     
@@ -1458,7 +1458,8 @@ isOneToOne: false
                            },
 "create_org":
 { Args: { "p_name": string,"p_timezone"?: string }; Returns: {
-              "commission_rate": number,
+              "automation_hour": number,
+"commission_rate": number,
 "country_code": string,
 "created_at": string,
 "created_by": string | null,
@@ -1585,11 +1586,19 @@ isOneToOne: false
 "request_session":
 { Args: { "p_email": string,"p_name": string,"p_notes"?: string,"p_offer_id": string,"p_phone"?: string,"p_slug": string,"p_start": string }; Returns: Json
                            },
+"retry_automation_run":
+{ Args: { "p_run_id": string }; Returns: string
+                           },
 "send_portal_link":
 { Args: { "p_client_id": string,"p_portal_url": string,"p_renew"?: boolean }; Returns: string
                            },
 "sign_waiver":
 { Args: { "p_token": string,"p_waiver_version"?: string }; Returns: Json
+                           },
+"simulate_automations":
+{ Args: { "p_from": string,"p_org_id": string,"p_to": string }; Returns: {
+              "actions": Json,"automation_id": string,"automation_name": string,"client_id": string,"client_name": string,"due_at": string,"fires_at": string,"reason": string,"status": string
+            }[]
                            },
 "submit_onboarding":
 { Args: { "p_answers": Json,"p_token": string,"p_waiver_version"?: string }; Returns: Json
