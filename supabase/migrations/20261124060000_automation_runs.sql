@@ -62,7 +62,8 @@ comment on column app.automation_slots.attempts is 'How often it failed as a who
 create unique index automation_slots_clock_key on app.automation_slots (automation_id) where client_id is null;
 create unique index automation_slots_event_key on app.automation_slots (automation_id, client_id, event)
   where client_id is not null;
-create index automation_slots_client_id_idx on app.automation_slots (client_id) where client_id is not null;
+create index automation_slots_automation_id_idx on app.automation_slots (automation_id);
+create index automation_slots_client_id_idx on app.automation_slots (client_id);
 create index automation_slots_run_at_idx on app.automation_slots (run_at, id);
 
 -- What became of it ----------------------------------------------------------------------------------------------------
