@@ -21,10 +21,13 @@ comment on column public.clients.phone_e164 is
   'The same number in E.164, for example +61412345678, kept by a trigger (app.read_client_phone); null: there is none '
   'that can be dialled. Texts go to it, and a reply from it is this client''s.';
 -- Looked up by a reply's sender; the index on what was typed answered the same question for some of them.
+-- squawk-ignore require-concurrent-index-deletion
 drop index public.clients_org_id_phone_idx;
 -- squawk-ignore require-concurrent-index-creation
 create index clients_org_id_phone_e164_idx on public.clients (org_id, phone_e164);
 
 -- Made anew by functions_sql with other parameters.
+-- squawk-ignore ban-drop-function
 drop function app.clean_phone(text);
+-- squawk-ignore ban-drop-function
 drop function app.clean_onboarding(jsonb, date);

@@ -47,5 +47,7 @@ create index push_tickets_push_token_id_idx on app.push_tickets (push_token_id);
 create index push_tickets_check_at_idx on app.push_tickets (check_at);
 
 -- Made anew by functions_sql with more parameters.
+-- squawk-ignore ban-drop-function
 drop function app.receive_sms(text, text, text, text, timestamptz);
+-- squawk-ignore ban-drop-function
 drop function app.record_sms_status(text, text, text, uuid, timestamptz);
