@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import os
 import shutil
 import signal
@@ -95,7 +96,8 @@ def _answers(url: str) -> bool:
             return True
     except urllib.error.HTTPError as error:
         return error.code < 500  # it answers; that a door wants a key is its business
-    except OSError:
+    except (OSError, http.client.HTTPException):
+        # Not there yet. Nonsense instead of an answer: with nobody listening, TCP can connect a port to itself.
         return False
 
 
