@@ -3,6 +3,7 @@
 set positional-arguments
 
 python := justfile_directory() / ".venv/bin/python"
+on_every_core := "--numprocesses=auto --dist=loadfile"
 export PATH := justfile_directory() / ".venv/bin" + ":" + justfile_directory() / "node_modules/.bin" + ":" + env("PATH")
 export DO_NOT_TRACK := "1"
 export NEXT_TELEMETRY_DISABLED := "1"
@@ -44,17 +45,19 @@ export NEXT_TELEMETRY_DISABLED := "1"
 # Run every check: linters, database and sidecar tests, browser tests
 test: lint test-databases test-e2e
 
-# The database and sidecar tests on both versions of Postgres, side by side
-[parallel]
-test-databases: test-db test-postgres-18
+# Everything on Supabase's Postgres, and on the next one what its version can change
+test-databases: test-db test-next-postgres
 
-# Database and sidecar tests only; arguments go to pytest
+# Database and sidecar tests only, on every core; arguments go to pytest
 test-db *args: install
-    "{{ python }}" -m pytest "$@"
+    "{{ python }}" -m pytest {{ on_every_core }} "$@"
 
-# The same tests on Postgres 18, where Supabase goes next
+# The rules in the database, migrations and races on Postgres 18, where Supabase goes next
+test-next-postgres: (test-postgres-18 "tests/sql" "tests/py/bookings" "tests/py/sessions" "tests/py/test_migrations.py")
+
+# Database and sidecar tests on Postgres 18; arguments go to pytest, none: all
 test-postgres-18 *args: install
-    COACH_OS_POSTGRES=18 "{{ python }}" -m pytest "$@"
+    COACH_OS_POSTGRES=18 "{{ python }}" -m pytest {{ on_every_core }} "$@"
 
 # Random lives of packs for half an hour and a backlog of 100,000 bookings; SOAK_SEED=… plays the same again
 [no-exit-message]

@@ -438,7 +438,8 @@ async def test_a_backlog_takes_no_more_memory_than_a_batch(
         growth = [max(s[n] for s in samples) - samples[0][n] for n in range(2)]
         print(  # noqa: T201 - a measurement
             f"\nbacklog of {count}: {took_s:.1f} s, {took_s / count * 1000:.2f} ms each; memory grew by"
-            f" {growth[0]} kB in the worker, {growth[1]} kB in its connection"
+            f" {growth[0]} kB in the worker, {growth[1]} kB in its connection",
+            file=sys.stderr,
         )
     assert_all_completed_once(world, count)
     assert max(growth) < 8 * 1024

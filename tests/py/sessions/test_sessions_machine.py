@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import random
+import sys
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -736,7 +737,7 @@ def test_random_lives_agree_with_the_model(table: Table, capsys: pytest.CaptureF
     steps = int(os.environ.get("SOAK_STEPS", "60"))
     number = int(os.environ.get("SOAK_SEED", random.randrange(2**32)))  # noqa: S311 - nothing to be kept secret
     with capsys.disabled():
-        print(f"\nsessions machine: SOAK_SEED={number}")  # noqa: T201 - what plays it again
+        print(f"\nsessions machine: SOAK_SEED={number}", file=sys.stderr)  # noqa: T201 - what plays it again
     Sessions.table, Sessions.steps = table, 0
     run_state_machine_as_test(
         seed(number)(Sessions),
@@ -751,4 +752,4 @@ def test_random_lives_agree_with_the_model(table: Table, capsys: pytest.CaptureF
         ),
     )
     with capsys.disabled():
-        print(f"sessions machine: {Sessions.steps} steps, all as the model says")  # noqa: T201
+        print(f"sessions machine: {Sessions.steps} steps, all as the model says", file=sys.stderr)  # noqa: T201

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import random
+import sys
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -562,7 +563,7 @@ def test_random_lives_of_a_booking_agree_with_the_model(table: Table, capsys: py
     steps = int(os.environ.get("SOAK_STEPS", "30"))
     number = int(os.environ.get("SOAK_SEED", random.randrange(2**32)))  # noqa: S311 - nothing to be kept secret
     with capsys.disabled():
-        print(f"\ntexts machine: SOAK_SEED={number}")  # noqa: T201 - what plays it again
+        print(f"\ntexts machine: SOAK_SEED={number}", file=sys.stderr)  # noqa: T201 - what plays it again
     Texts.table, Texts.steps = table, 0
     run_state_machine_as_test(
         seed(number)(Texts),
@@ -577,4 +578,4 @@ def test_random_lives_of_a_booking_agree_with_the_model(table: Table, capsys: py
         ),
     )
     with capsys.disabled():
-        print(f"texts machine: {Texts.steps} steps, all as the model says")  # noqa: T201
+        print(f"texts machine: {Texts.steps} steps, all as the model says", file=sys.stderr)  # noqa: T201
