@@ -155,17 +155,19 @@ async def open_customer_portal(
 async def connect(
     database: Database, client: stripe.StripeClient, user_id: UUID, request: ConnectRequest, web_url: str
 ) -> Link:
-    """Open the page on which an owner tells Stripe who they are; the first time, the account is made.
+    """Open the page on which an owner tells Stripe who they are; the first time, and after they have
+    disconnected it, the account is made.
 
-    The account's idempotency key is the org, and a row of ours keeps it: two clicks at once make one account. Errors:
+    A row of ours keeps it, and its idempotency key is that row's: two clicks at once make one account. Errors:
     those of app.begin_connect, 502 stripe_unavailable. Source: https://docs.stripe.com/connect/standard-accounts
     """
-    account_id = await database.value("begin_connect", p_user_id=user_id, p_org_id=request.org_id)
+    begun = await database.value("begin_connect", p_user_id=user_id, p_org_id=request.org_id)
+    account_id: str | None = begun["account_id"]
     try:
         if account_id is None:
             made = await client.v1.accounts.create_async(
                 {"type": "standard", "metadata": {"org_id": str(request.org_id)}},
-                {"idempotency_key": f"connect-{request.org_id}"},
+                {"idempotency_key": begun["idempotency_key"]},
             )
             account_id = await database.value("account_connected", p_org_id=request.org_id, p_stripe_account_id=made.id)
         link = await client.v1.account_links.create_async(

@@ -1314,14 +1314,14 @@ isOneToOne: false
                   ]
                 },"stripe_accounts": {
                   Row: {
-                    "charges_enabled": boolean,"details_submitted": boolean,"org_id": string,"payouts_enabled": boolean,"stripe_account_id": string,"stripe_updated_at": string | null,"updated_at": string
+                    "charges_enabled": boolean,"details_submitted": boolean,"disconnected_at": string | null,"org_id": string,"payouts_enabled": boolean,"stripe_account_id": string,"stripe_updated_at": string | null,"updated_at": string
                   }
                   ComputedFields: never
                   Insert: {
-                    "charges_enabled"?: boolean,"details_submitted"?: boolean,"org_id": string,"payouts_enabled"?: boolean,"stripe_account_id": string,"stripe_updated_at"?: string | null,"updated_at"?: string
+                    "charges_enabled"?: boolean,"details_submitted"?: boolean,"disconnected_at"?: string | null,"org_id": string,"payouts_enabled"?: boolean,"stripe_account_id": string,"stripe_updated_at"?: string | null,"updated_at"?: string
                   }
                   Update: {
-                    "charges_enabled"?: boolean,"details_submitted"?: boolean,"org_id"?: string,"payouts_enabled"?: boolean,"stripe_account_id"?: string,"stripe_updated_at"?: string | null,"updated_at"?: string
+                    "charges_enabled"?: boolean,"details_submitted"?: boolean,"disconnected_at"?: string | null,"org_id"?: string,"payouts_enabled"?: boolean,"stripe_account_id"?: string,"stripe_updated_at"?: string | null,"updated_at"?: string
                   }
                   Relationships: [
                     {

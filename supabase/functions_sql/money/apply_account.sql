@@ -12,9 +12,12 @@ begin
      set charges_enabled = v_charges or (a.stripe_updated_at is not distinct from p_at and a.charges_enabled),
          payouts_enabled = v_payouts or (a.stripe_updated_at is not distinct from p_at and a.payouts_enabled),
          details_submitted = v_details or (a.stripe_updated_at is not distinct from p_at and a.details_submitted),
+         disconnected_at = null,
          stripe_updated_at = p_at
    where a.org_id = p_org_id and a.stripe_account_id = p_account ->> 'id'
-     and (a.stripe_updated_at is null or a.stripe_updated_at <= p_at);
+     and (a.stripe_updated_at is null or a.stripe_updated_at <= p_at)
+     -- In the second in which it was disconnected, that was the last that was said.
+     and a.disconnected_at is distinct from p_at;
   return 'applied';
 end;
 $$;

@@ -31,9 +31,9 @@ begin
     when v_type in ('payout.paid', 'payout.failed') then app.apply_payout(p_org_id, v_object, v_at, v_type)
     when v_type = 'application_fee.refunded' then app.apply_fee_refunds(p_org_id, v_object, v_at)
     when v_type = 'account.updated' then app.apply_account(p_org_id, v_object, v_at)
-    -- Who disconnects the account lets it do nothing here any more; the event's object is our application.
+    -- The event's object is our application.
     when v_type = 'account.application.deauthorized'
-      then app.apply_account(p_org_id, jsonb_build_object('id', p_event -> 'account'), v_at)
+      then app.apply_disconnection(p_org_id, p_event ->> 'account', v_at)
     else 'ignored'
   end;
 end;

@@ -10,6 +10,7 @@ begin
     new.charges_enabled := false;
     new.payouts_enabled := false;
     new.details_submitted := false;
+    new.disconnected_at := null;
   end if;
   new.stripe_updated_at := null;
   -- Deliveries for an account that nobody owns share this lock: app.apply_webhook_event().

@@ -113,6 +113,34 @@ async def test_what_the_owner_tells_stripe_is_told_here(
     assert (told["data"]["object"]["charges_enabled"], told["data"]["object"]["details_submitted"]) == (True, True)
 
 
+async def test_who_disconnects_can_connect_again(
+    sidecar: Sidecar, world: World, auth: Auth, stripe_standin: Standin
+) -> None:
+    """Stripe refuses the platform a disconnected account: going on with it would never end."""
+    org = world.org(connected=False)
+    token = auth.sign_in(org.owner_id)
+    await post(sidecar, "/connect", token, org_id=org.id)
+    first = world.value("select stripe_account_id from public.stripe_accounts")
+    await stripe_standin.control("target", {"public_url": sidecar.url})
+    told = await stripe_standin.control(
+        "emit",
+        {
+            "type": "account.application.deauthorized",
+            "object": {"id": "ca_1", "object": "application"},
+            "account": first,
+        },
+    )
+    assert world.value("select disconnected_at is not null from public.stripe_accounts"), told
+
+    answers = await asyncio.gather(*(post(sidecar, "/connect", token, org_id=org.id) for _ in range(5)))
+
+    assert {answer.status for answer in answers} == {201}, answers[0].text
+    second = world.value("select stripe_account_id from public.stripe_accounts")
+    assert second != first
+    assert {answer.json()["url"] for answer in answers} == {f"{stripe_standin.url}/connect/{second}"}
+    assert world.one("select * from public.stripe_accounts")["disconnected_at"] is None
+
+
 # -- the client's billing page ----------------------------------------------------------------------------------------
 
 

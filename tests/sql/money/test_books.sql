@@ -1,7 +1,7 @@
 -- The books of what Stripe tells: what may still change in them, whose rows and rights they are, and the owner's view of
 -- what could not be booked. In which order events come makes no difference: tests/py/money/test_books_orders.py.
 begin;
-select plan(91);
+select plan(92);
 
 select tests.full_org('ada');
 select tests.full_org('eve');
@@ -230,15 +230,17 @@ select results_eq($$select charges_enabled, payouts_enabled from public.stripe_a
   where org_id = tests.id('org', 'ada')$$, 'values (false, false)', 'may nothing');
 select is(tests.deliver(tests.event('evt_52', 'ada', 'account.updated', '{"id": "acct_ada", "charges_enabled": true,
   "payouts_enabled": true, "details_submitted": true}')), 'applied', 'whatever was said before that');
-select results_eq($$select charges_enabled, payouts_enabled from public.stripe_accounts
-  where org_id = tests.id('org', 'ada')$$, 'values (false, false)', 'and comes late');
+select is(tests.deliver(tests.event('evt_521', 'ada', 'account.updated', '{"id": "acct_ada", "charges_enabled": true,
+  "payouts_enabled": true, "details_submitted": true}', 1)), 'applied', 'or in the same second');
+select results_eq($$select charges_enabled, payouts_enabled, disconnected_at is not null from public.stripe_accounts
+  where org_id = tests.id('org', 'ada')$$, 'values (false, false, true)', 'and comes late');
 
 -- What one account may do, another one need not.
 select is(tests.deliver(tests.event('evt_53', 'ada', 'account.updated', '{"id": "acct_ada", "charges_enabled": true,
   "payouts_enabled": true, "details_submitted": true}', 2)), 'applied', 'connected again');
 update public.stripe_accounts set stripe_account_id = 'acct_ada_new' where org_id = tests.id('org', 'ada');
-select results_eq($$select charges_enabled, payouts_enabled, details_submitted from public.stripe_accounts
-  where org_id = tests.id('org', 'ada')$$, 'values (false, false, false)', 'of another account Stripe has said nothing yet');
+select results_eq($$select charges_enabled, payouts_enabled, details_submitted, disconnected_at is null from public.stripe_accounts
+  where org_id = tests.id('org', 'ada')$$, 'values (false, false, false, true)', 'of another account Stripe has said nothing yet');
 
 -- The whole org goes, with its books.
 select lives_ok($$delete from public.orgs where id = tests.id('org', 'ada')$$, 'an org can be deleted');

@@ -1,6 +1,6 @@
 -- Who may refund, connect an account and take the books away, and what asking twice does.
 begin;
-select plan(69);
+select plan(76);
 
 select tests.full_org('ada');
 select tests.full_org('eve');
@@ -91,8 +91,12 @@ select is((select count(*) from public.money_events where type = 'REFUND' and re
 -- app.begin_connect() --------------------------------------------------------------------------------------------------
 delete from public.stripe_accounts where org_id = tests.id('org', 'ada');
 create function tests.connect(p_person text) returns text language sql as $$
-  select app.begin_connect(md5('person ' || p_person)::uuid, tests.id('org', 'ada'));
+  select app.begin_connect(md5('person ' || p_person)::uuid, tests.id('org', 'ada')) ->> 'account_id';
 $$;
+create function tests.connect_key() returns text language sql as $$
+  select app.begin_connect(md5('person ada')::uuid, tests.id('org', 'ada')) ->> 'idempotency_key';
+$$;
+create temp table first_key as select tests.connect_key() as k;
 select throws_ok(format('select tests.connect(%L)', o.person), 'PT404', 'org_not_found', o.who || ' finds no org to connect')
   from (select * from others union all values (0, 'ada staff', 'staff')) as o order by o.n;
 select throws_ok($$select app.begin_connect(null, tests.id('org', 'ada'))$$, 'PT404', 'org_not_found', 'nor does nobody');
@@ -102,8 +106,16 @@ select is(app.account_connected(tests.id('org', 'ada'), 'acct_second'), 'acct_fi
 select is(tests.connect('ada'), 'acct_first', 'and from then on it is the one');
 select results_eq($$select charges_enabled, payouts_enabled, details_submitted from public.stripe_accounts where stripe_account_id = 'acct_first'$$,
   $$values (false, false, false)$$, 'what it may do, Stripe says');
+select is(app.apply_disconnection(tests.id('org', 'ada'), 'acct_first', '2026-03-01 09:00Z'), 'applied', 'disconnected by its owner');
+select is(tests.connect('ada'), null, 'it is not theirs to use: another one is to be made');
+select isnt(tests.connect_key(), (select k from first_key), 'which Stripe must not take for the first');
+create temp table second_key as select tests.connect_key() as k;
+select is(tests.connect_key(), (select k from second_key), 'the same for every click');
+select is(app.account_connected(tests.id('org', 'ada'), 'acct_third'), 'acct_third', 'it takes the place of the first');
+select is(app.account_connected(tests.id('org', 'ada'), 'acct_fourth'), 'acct_third', 'once');
+select is(tests.connect('ada'), 'acct_third', 'and is the one from then on');
 select throws_ok($$delete from public.stripe_accounts where org_id = tests.id('org', 'eve');
-  select app.account_connected(tests.id('org', 'eve'), 'acct_first')$$, '23505', null, 'no other org has the same');
+  select app.account_connected(tests.id('org', 'eve'), 'acct_third')$$, '23505', null, 'no other org has the same');
 
 -- public.finance_export() ----------------------------------------------------------------------------------------------
 insert into public.money_events (org_id, event_date, type, amount_cents, currency, source, payment_status, client_id, notes, reference_id)
